@@ -87,7 +87,7 @@ def _arrive(standing: Standing, target: State, event: Event, now: float, schedul
         case Trigger.SYNCED:
             return replace(moved, due_at=None, attempts=0, unsynced_since=None, change_side=None)
         case Trigger.CONFLICT_FOUND:
-            return replace(moved, due_at=event.due_at, attempts=0, unsynced_since=None, change_side=None)
+            return replace(moved, due_at=None, attempts=0, unsynced_since=None, change_side=None)
         case Trigger.LOOK_AGAIN:
             return replace(moved, due_at=event.due_at or now, unsynced_since=None, change_side=None)
         case Trigger.ATTEMPT_FAILED:

@@ -100,7 +100,8 @@ class Shown:
 @dataclass(frozen=True, slots=True)
 class Write:
     """One journalled change of one entry. ``call``: the request it travelled in (one PUT may change many items).
-    ``settled``: the base has been advanced past it. ``id`` 0 while it is not stored yet."""
+    ``settled``: the base has been advanced past it. ``gives``: side and canonical value that the entry was given, for
+    the loop breaker. ``id`` 0 while it is not stored yet."""
 
     id: int
     call: str
@@ -115,6 +116,7 @@ class Write:
     after: Shown | None
     outcome: Outcome | None = None
     settled: bool = False
+    gives: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -208,7 +208,7 @@ def _allowed(place: list[str], kind: str, message: str) -> str:
         return "is needed and not set"
     if kind == "extra_forbidden":
         return "is no key" + _did_you_mean(place[-1], SECTIONS[place[0]].model_fields)
-    if kind == "string_too_short":
+    if kind in {"string_too_short", "too_short"}:
         return "must not be empty"
     text = message.removeprefix("Value error, ").replace("Input should be", "must be")
     return text.replace("String should match pattern", "must match")

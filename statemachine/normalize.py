@@ -11,8 +11,8 @@ from functools import lru_cache
 import phonenumbers
 from phonenumbers import NumberParseException, PhoneNumber, PhoneNumberFormat, PhoneNumberType
 
-_BLANK = re.compile(r"[^\S\r\n\v\f\x1c-\x1f\x85\u2028\u2029]")
-"""Blanks within a line. A line break is none: it separates two values in one field."""
+_BLANK = re.compile(r"[^\S\r\n\v\f\x1c-\x1e\x85\u2028\u2029]")
+"""Blanks within a line. A line break (of `str.splitlines`) is none: it separates two values in one field."""
 
 _PLAIN = re.compile(r"\(? ?\+?[0-9 ()/.–-]*")
 """The characters a number may consist of (§2). Only ASCII digits: EspoCRM refuses all others."""
@@ -43,8 +43,9 @@ def email(value: str) -> str:
 
 
 def text(value: str) -> str:
-    """Canonical form of what is no number: NFC, trimmed, blanks collapsed, case-folded (§2)."""
-    return " ".join(_folded(value).split())
+    """Canonical form of what is no number: NFC, trimmed, blanks collapsed, case-folded (§2); line breaks stay."""
+    lines = (" ".join(line.split()) for line in _folded(value).splitlines())
+    return "\n".join(line for line in lines if line)
 
 
 def phone(value: str, region: str) -> str:

@@ -1,0 +1,1 @@
+"""The shell of kommsync: everything that does I/O."""

@@ -61,7 +61,7 @@ def test_the_environment_alone_is_enough() -> None:
     assert settings.advoware.password.get_secret_value() == "hunter2-hunter2"
 
 
-DEFAULTS = {
+DEFAULTS: dict[str, dict[str, object]] = {
     "espocrm": {
         "entity": "CBeteiligte",
         "poll_interval_seconds": 15,

@@ -129,7 +129,7 @@ def _split_extension(line: str) -> tuple[str, str]:
     """EspoCRM's own way: at the last delimiter it knows, so that ` ext 12` is cut in the middle of its `ext`."""
     for delimiter in _EXTENSION_DELIMITERS:
         base, found, extension = line.rpartition(delimiter)
-        if found and len(base) >= 2:
+        if found:
             return base.strip(_PHP_BLANKS), extension.strip(_PHP_BLANKS)
     return line, ""
 

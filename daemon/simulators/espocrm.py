@@ -26,7 +26,17 @@ from daemon.simulators.wire import Answer, Clock, JsonObject, Request, dated, js
 
 LONGEST_TARGET = 8170
 LARGEST_BODY = 20 * 2**20
-_CLOSED = ("Account", "Contact", "Lead", "Note", "Notification", "PhoneNumber", "EmailAddress", "Webhook", "Team")
+_CLOSED = (
+    "Account",
+    "Contact",
+    "Lead",
+    "Note",
+    "Notification",
+    "PhoneNumber",
+    "EmailAddress",
+    "Webhook",
+    "Team",
+)
 _LOCALISED = {"message": "Die Anwendung befindet sich im Wartungsmodus."}
 
 
@@ -80,7 +90,9 @@ class EspoWorld:
         entity = person_entity()
         entity.fields.update(sync_fields())
         self.entities[PERSON] = entity
-        role = Role(self.database.fresh_id("Role"), "kommsync", dict(SYNC_ROLE), {}, {"assignmentPermission": "all"})
+        role = Role(
+            self.database.fresh_id("Role"), "kommsync", dict(SYNC_ROLE), {}, {"assignmentPermission": "all"}
+        )
         self.accounts.roles[role.id] = role
         self.add_api_user("sync-api", "ApiKey", role)
 
@@ -269,11 +281,7 @@ class EspoWorld:
 
     def edit_value(self, family: Family, value: str, **changes: Any) -> None:
         """The administrator edits a row of Phone Numbers / Email Addresses: nobody's `modifiedAt` moves (§4.1)."""
-        row = self.database.values(family).find(value)
-        if row is None:
-            raise KeyError(value)
-        for name, new in changes.items():
-            setattr(row, name, new)
+        self.database.values(family).edit(value, **changes)
 
     def make_twin(self, record_id: str, family: Family, value: str, kind: str = "Home") -> ValueRow:
         """What two saves at the same moment leave behind: a second row of one value, linked here (§10)."""

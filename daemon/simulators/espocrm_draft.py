@@ -197,7 +197,9 @@ class Draft:
         if plan.primary is not None:
             self.now[family.scalar] = plan.primary
         if plan.reverted:
-            self.now[family.data] = [self._reverted(family, item, plan.reverted) for item in self.now[family.data]]
+            self.now[family.data] = [
+                self._reverted(family, item, plan.reverted) for item in self.now[family.data]
+            ]
         return plan.statements
 
     def _with_top_flags(self, family: Family) -> list[Any]:

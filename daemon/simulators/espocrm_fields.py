@@ -156,11 +156,19 @@ class EntityDef:
 
     def scope(self) -> JsonObject:
         """scopes.<name>"""
-        return {"entity": True, "object": True, "isCustom": self.custom, "stream": self.stream, "type": "Person"}
+        return {
+            "entity": True,
+            "object": True,
+            "isCustom": self.custom,
+            "stream": self.stream,
+            "type": "Person",
+        }
 
     def columns(self) -> Iterable[str]:
         """The plain attributes, one per field, that are kept in the record's own row."""
-        return (name for name, f in self.fields.items() if f.type not in ("email", "phone", "link", "personName"))
+        return (
+            name for name, f in self.fields.items() if f.type not in ("email", "phone", "link", "personName")
+        )
 
 
 def person_entity(name: str = PERSON) -> EntityDef:

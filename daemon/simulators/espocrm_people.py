@@ -25,7 +25,12 @@ class People:
     """The controller of one Person entity."""
 
     def __init__(
-        self, definition: EntityDef, database: Database, accounts: Accounts, clock: Clock, settings: JsonObject
+        self,
+        definition: EntityDef,
+        database: Database,
+        accounts: Accounts,
+        clock: Clock,
+        settings: JsonObject,
     ) -> None:
         self.definition = definition
         self._database = database
@@ -106,8 +111,7 @@ class People:
         shown = self._visible(user, self._listed(row))
         if listing.select is None:
             return shown
-        by_age = {"createdAt"} if listing.order_by in (None, "createdAt") else set()
-        extra = {"id", "createdById", "assignedUserId"} | by_age
+        extra = {"id", "createdById", "assignedUserId", listing.order_by or "createdAt"}
         return {name: value for name, value in shown.items() if name in extra or name in listing.select}
 
     def columns(self, user: User) -> query.Columns:
@@ -170,7 +174,9 @@ class People:
             shown["name"] = full_name(row)
         for family in FAMILIES:
             scalar = draft.now.get(family.scalar)
-            items = draft.now.get(family.data) or ([{family.scalar: scalar, "primary": True}] if scalar else [])
+            items = draft.now.get(family.data) or (
+                [{family.scalar: scalar, "primary": True}] if scalar else []
+            )
             shown[family.opted_out] = shown[family.invalid] = False
             shown[family.data] = fresh_items(family, self._database.values(family), items)
         names = {"createdByName": self._user_name(row["createdById"]), "modifiedByName": None}
@@ -241,9 +247,7 @@ class People:
             return None
         if not draft.changed():
             return None
-        return refusal(
-            409, "modified", {"values": draft.conflict_values(), "versionNumber": stored}
-        )
+        return refusal(409, "modified", {"values": draft.conflict_values(), "versionNumber": stored})
 
     def _duplicate(
         self, draft: Draft, request: Request, body: JsonObject, own_id: str | None

@@ -6,6 +6,7 @@ The traps are kept: garbage times match everything, offsets are ignored, NULL is
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, time, timedelta
@@ -138,7 +139,8 @@ def _item(item: JsonObject, columns: Columns) -> Predicate:
 
 def _check(attribute: str, columns: Columns) -> None:
     if attribute in columns.forbidden:
-        raise BadQuery(f"Forbidden attribute '{attribute}' in where.")
+        reason = f"Forbidden attribute '{attribute}' in where."
+        raise BadQuery(f"{reason} {reason}")  # it says so twice
     if attribute not in columns.kinds and attribute not in columns.shared:
         raise BadQuery(f"Not existing attribute '{attribute}' in where.")
 
@@ -197,8 +199,8 @@ def _by_column(kind: str, attribute: str, item: JsonObject, columns: Columns) ->
     column_kind = columns.kinds[attribute]
     if kind in ("in", "notIn"):
         cells = {_cell(one, column_kind) for one in (value or [])}
-        return lambda row: row.get(attribute) is not None and (
-            (_comparable(row[attribute]) in cells) == (kind == "in")
+        return lambda row: (
+            row.get(attribute) is not None and ((_comparable(row[attribute]) in cells) == (kind == "in"))
         )
     if kind == "between":
         low, high = (_cell(one, column_kind) for one in value or [])
@@ -217,14 +219,18 @@ def _comparable(cell: Any) -> Any:
 def _cell(value: Any, kind: str) -> Any:
     """A filter value as SQL takes it; a zone is ignored and garbage is the time zero (§1.2)."""
     if kind == "datetime":
-        text = str(value).replace("T", " ")[:19]
-        try:
-            return datetime.fromisoformat(text).strftime("%Y-%m-%d %H:%M:%S")
-        except ValueError:
-            return _ZERO_TIME
+        return _sql_time(str(value))
     if kind in ("int", "bool"):
         return _number(str(value).lower().replace("true", "1").replace("false", "0"))
     return str(value).lower()
+
+
+def _sql_time(text: str) -> str:
+    without_zone = re.sub(r"(Z|[+-]\d\d:\d\d)$", "", text)
+    try:
+        return str(datetime.fromisoformat(without_zone).replace(tzinfo=None))
+    except ValueError:
+        return _ZERO_TIME
 
 
 def _by_local_time(kind: str, attribute: str, item: JsonObject, columns: Columns) -> Predicate:

@@ -27,9 +27,7 @@ def refusal(status: int, reason: str, body: Any = None) -> Answer:
 
 def translated(status: int, reason: str, label: str, data: JsonObject) -> Answer:
     """A refusal with a body for the user interface."""
-    return refusal(
-        status, reason, {"messageTranslation": {"label": label, "scope": None, "data": data}}
-    )
+    return refusal(status, reason, {"messageTranslation": {"label": label, "scope": None, "data": data}})
 
 
 def validation_failure(entity: str, name: str, kind: str) -> Answer:

@@ -11,7 +11,7 @@ from daemon.simulators import espocrm_query as query
 from daemon.simulators.espocrm_database import FAMILIES, Database
 from daemon.simulators.espocrm_fields import EntityDef, FieldDef, person_entity
 from daemon.simulators.espocrm_login import Accounts, Role, User, acl_table
-from daemon.simulators.espocrm_replies import refusal
+from daemon.simulators.espocrm_replies import refusal, validation_failure
 from daemon.simulators.wire import Answer, JsonObject, Request, json_answer
 
 _PUBLIC_SETTINGS = ("applicationName", "timeZone", "language", "dateFormat", "timeFormat", "maintenanceMode")
@@ -37,7 +37,7 @@ def default_settings() -> JsonObject:
         "phoneNumberExtensions": False,
         "phoneNumberMaxCount": 10,
         "emailAddressMaxCount": 10,
-        "maintenanceMode": False,
+        "maintenanceMode": None,
     }
 
 
@@ -85,7 +85,7 @@ class Setup:
                 "token": None,
                 "settings": self._settings,
                 "language": self._settings["language"],
-                "appParams": {},
+                "appParams": {"maxUploadSize": 20},
             }
         )
 
@@ -93,7 +93,9 @@ class Setup:
         """Per entity the fields whose rights are not plain yes."""
         return {
             entity: {
-                name: {action: _yes_no(name not in user.hidden(entity, action)) for action in ("read", "edit")}
+                name: {
+                    action: _yes_no(name not in user.hidden(entity, action)) for action in ("read", "edit")
+                }
                 for name in user.hidden(entity, "read") | user.hidden(entity, "edit")
             }
             for entity in self._entities
@@ -209,9 +211,7 @@ class Setup:
 
     def _write_role(self, role: Role, body: JsonObject) -> Answer:
         if body.get("mentionPermission") not in (None, "all", "team", "no", "not-set"):
-            return refusal(
-                400, "Field validation failure; entityType: Role, field: mentionPermission, type: valid."
-            )
+            return validation_failure("Role", "mentionPermission", "valid")
         unknown = [scope for scope in body.get("data") or {} if scope == "ActionHistoryRecord"]
         if unknown:
             return refusal(400, f"Bad data. Scope *{unknown[0]}* is not allowed.")

@@ -184,6 +184,16 @@ class SharedValues:
             wanted.invalid,
         )
 
+    def edit(self, value: str, **changes: Any) -> None:
+        """UPDATE a row by hand, its spelling included; nothing checks it. Raises KeyError."""
+        row = self.find(value)
+        if row is None:
+            raise KeyError(self.family.scalar)
+        self._by_key[self.family.key(row.name)].remove(row.id)
+        for name, new in changes.items():
+            setattr(row, name, new)
+        self._by_key.setdefault(self.family.key(row.name), []).append(row.id)
+
     def _clear_primary(self, owner: Owner) -> None:
         links = self._links.get(owner, {})
         for row_id in links:
@@ -299,9 +309,7 @@ class SharedValues:
             self._plan_new_primary(plan, owner, value, opt_out, invalid)
         return plan
 
-    def _plan_new_primary(
-        self, plan: Plan, owner: Owner, value: str, opt_out: bool, invalid: bool
-    ) -> None:
+    def _plan_new_primary(self, plan: Plan, owner: Owner, value: str, opt_out: bool, invalid: bool) -> None:
         row = self.find(value) or self.new_row(value)
         if self.row(row.id) is None:
             plan.statements.append(lambda: self.insert_row(row))

@@ -19,7 +19,12 @@ class Tasks:
     """The controller of Task."""
 
     def __init__(
-        self, definition: EntityDef, database: Database, accounts: Accounts, clock: Clock, settings: JsonObject
+        self,
+        definition: EntityDef,
+        database: Database,
+        accounts: Accounts,
+        clock: Clock,
+        settings: JsonObject,
     ) -> None:
         self._definition = definition
         self._database = database
@@ -168,6 +173,4 @@ def _known(body: JsonObject) -> JsonObject:
 def _unreadable(entity: str) -> Answer:
     link = "assignedUser" if entity == "User" else "parent"
     reason = f"No foreign record access for link operation (Task:{link})."
-    return translated(
-        403, reason, "cannotRelateForbidden", {"foreignEntityType": entity, "action": "read"}
-    )
+    return translated(403, reason, "cannotRelateForbidden", {"foreignEntityType": entity, "action": "read"})

@@ -1,6 +1,8 @@
 """No phone number, no address and no secret gets through, whatever is written around it."""
 
+import json
 import re
+from urllib.parse import quote
 
 import pytest
 from hypothesis import assume, given
@@ -58,6 +60,13 @@ def test_no_secret_gets_through(secret: str, before: str, after: str) -> None:
     for spelling in (secret, repr(secret), f"?key={secret}&x"):
         assume(secret not in before and secret not in after)
         assert secret not in redactor.text(before + spelling + after)
+
+
+def test_a_secret_is_known_in_every_spelling() -> None:
+    secret = "back\\slash'quote\"and/slash"
+    redactor = Redactor([secret])
+    for spelled in (repr(secret)[1:-1], json.dumps(secret)[1:-1], quote(secret), quote(secret, safe="")):
+        assert redactor.text(spelled) == "[secret]"
 
 
 @pytest.mark.parametrize(

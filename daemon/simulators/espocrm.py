@@ -40,7 +40,7 @@ _CLOSED = (
 _LOCALISED = {"message": "Die Anwendung befindet sich im Wartungsmodus."}
 
 
-class NotSaved(ValueError):  # noqa: N818
+class NotSaved(ValueError):
     """The server refused what a simulated person typed; holds the answer."""
 
     def __init__(self, answer: Answer) -> None:

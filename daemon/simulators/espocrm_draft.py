@@ -19,7 +19,7 @@ NAME_ATTRIBUTES = ("salutationName", "firstName", "lastName", "middleName", "nam
 _NAME_PARTS = frozenset(NAME_ATTRIBUTES[:4])
 
 
-class Refused(Exception):  # noqa: N818
+class Refused(Exception):
     """A field validator refuses the request; nothing of it is stored."""
 
     def __init__(self, name: str, kind: str) -> None:

@@ -30,7 +30,7 @@ _PLAIN_TIME = re.compile(r"\d{4}-\d\d-\d\d \d\d:\d\d(:\d\d)?")
 _ISO_TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(Z|[+-]\d\d:\d\d)")
 
 
-class BadValue(ValueError):  # noqa: N818 - it is an answer, not a failure of ours
+class BadValue(ValueError):
     """A validator says no; `kind` is the type named in X-Status-Reason."""
 
     def __init__(self, kind: str) -> None:

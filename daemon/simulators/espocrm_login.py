@@ -108,7 +108,7 @@ class User:
         }
 
 
-class Denied(Exception):  # noqa: N818
+class Denied(Exception):
     """A login that is answered 401 or 403 with nothing in it."""
 
     def __init__(self, status: int, *, ask: bool = False) -> None:

@@ -22,7 +22,7 @@ Predicate = Callable[[Row], bool]
 _ZERO_TIME = "0000-00-00 00:00:00"
 
 
-class BadQuery(ValueError):  # noqa: N818
+class BadQuery(ValueError):
     """A list call that is refused; `status` and the reason for X-Status-Reason."""
 
     def __init__(self, reason: str, status: int = 400) -> None:

@@ -28,7 +28,8 @@ run() {
     exit 1
 }
 
-units=$(systemctl list-unit-files --plain --no-legend 'kommsync*' 2>/dev/null | cut -d ' ' -f 1 | grep -v '@\.' || true)
+units=$(systemctl list-unit-files --plain --no-legend 'kommsync.service' 'kommsync-backup.*' 2>/dev/null |
+    cut -d ' ' -f 1)
 instances=$(systemctl list-units --all --plain --no-legend 'kommsync@*' 'kommsync-backup@*' 2>/dev/null | cut -d ' ' -f 1)
 enabled=$(find /etc/systemd/system -path '*.wants/kommsync*@*' -printf '%f\n' 2>/dev/null || true)
 for unit in $(printf '%s\n' "$units" "$instances" "$enabled" | sort -u); do
@@ -37,8 +38,10 @@ done
 for path in /etc/systemd/system/kommsync.service /etc/systemd/system/kommsync@.service \
     /etc/systemd/system/kommsync-backup*.service /etc/systemd/system/kommsync-backup*.timer \
     /etc/systemd/system/kommsync*.service.d/10-daemon.conf /etc/systemd/system/kommsync*.service.d/20-hardening.conf; do
-    [ -e "$path" ] && run rm -- "$path"
+    [ ! -e "$path" ] || run rm -- "$path"
 done
+# What you added by `systemctl edit` stays, and its directory with it.
+run find /etc/systemd/system -maxdepth 1 -type d -name 'kommsync*.service.d' -empty -delete
 run systemctl daemon-reload
 run rm -f -- /usr/local/sbin/kommsync
 run rm -rf -- /opt/kommsync /usr/local/share/doc/kommsync

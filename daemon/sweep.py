@@ -1,0 +1,223 @@
+"""Looks at everybody in Advoware once per [sweep_interval_seconds]: it has no list of changes (facts/Advoware §3).
+
+Run as a loop by :mod:`daemon.app`. The looks are spread evenly over the interval, the oldest first, and in front of
+them a few people who were just edited. Only fingerprints are compared; what changed is the sync's to find out.
+People are taken in slices, and an unchanged look costs no trip to the store.
+"""
+
+from __future__ import annotations
+
+import math
+from collections import OrderedDict
+from collections.abc import Callable, Mapping, Sequence
+from typing import Protocol
+
+import anyio
+import structlog
+
+from daemon.fresh import FreshLooks
+from daemon.metrics import Metrics
+from daemon.ports import Advoware, Clock, Person
+from statemachine.case import Seen
+from statemachine.errors import HopelessRecord, RecordMissing, RecordTrouble, SideTrouble
+from statemachine.looks import changed, look_advoware
+from statemachine.model import AdvowareRecord, Side
+from statemachine.standing import Event
+from statemachine.states import State, Trigger
+
+MISSING = "missing_in_advoware"
+#: The most people of one slice, and how long a slice should last when there are fewer: steps, not a stream, so
+#: that the store is asked once for many.
+_LARGEST, _SLICE_SECONDS = 500, 5.0
+#: Someone who was just edited is likely to be edited again: looked at once more after so long.
+_LOOK_AGAIN_SECONDS = 60.0
+_MOST_EDITED = 200
+_MOST_SET_ASIDE = 1000
+
+log = structlog.get_logger(__name__)
+
+
+class SweepBook(Protocol):
+    """What the sweep asks of the store."""
+
+    async def person(self, espocrm_id: str) -> Person | None: ...
+    async def sweep_slice(self, before: float, limit: int) -> list[Person]: ...
+    async def seen(self, espocrm_ids: Sequence[str], side: Side) -> Mapping[str, Seen]: ...
+    async def looked(self, espocrm_id: str, side: Side, seen: Seen) -> None: ...
+    async def move(self, espocrm_id: str, event: Event, *, run: str = "") -> Person | None: ...
+    async def counts(self) -> dict[State, int]: ...
+
+
+class Sweep:
+    """``interval``: [sweep_interval_seconds]. ``concurrency``: [max_connections]; the gate holds the ceiling.
+    ``wake`` is called whenever somebody became due."""
+
+    def __init__(
+        self,
+        advoware: Advoware,
+        book: SweepBook,
+        fresh: FreshLooks,
+        clock: Clock,
+        metrics: Metrics,
+        *,
+        interval: float,
+        concurrency: int,
+        wake: Callable[[], None],
+        alive: Callable[[], None] = lambda: None,
+    ) -> None:
+        self._advoware = advoware
+        self._book = book
+        self._fresh = fresh
+        self._clock = clock
+        self._metrics = metrics
+        self._interval = interval
+        self._concurrency = concurrency
+        self._wake = wake
+        self._alive = alive
+        self._edited: OrderedDict[str, float] = OrderedDict()
+        self._aside: dict[str, float] = {}
+        self._next_at: float | None = None
+        self._is_late = False
+
+    def edited(self, espocrm_id: str) -> None:
+        """This one was just edited: look at it again soon."""
+        self._edited.setdefault(espocrm_id, self._clock.monotonic() + _LOOK_AGAIN_SECONDS)
+        while len(self._edited) > _MOST_EDITED:
+            self._edited.popitem(last=False)
+
+    async def sweep_advoware(self) -> float:
+        """One slice. Returns the seconds from its beginning to the next one. Raises SideTrouble."""
+        started = self._clock.monotonic()
+        size, pause = self._pace(await self._tracked())
+        await self._look_at(await self._slice(size))
+        self._metrics.poll_last_success[Side.ADVOWARE].set(self._clock.now())
+        self._metrics.poll_duration[Side.ADVOWARE].observe(self._clock.monotonic() - started)
+        return self._until_next(started, pause)
+
+    async def sweep_everybody(self) -> None:
+        """Everyone once, as fast as the ceiling allows; who is being synced is looked at by his sync. Raises
+        SideTrouble."""
+        began = self._clock.now()
+        for _ in range(await self._tracked() // _LARGEST + 2):
+            self._alive()
+            people = await self._book.sweep_slice(began, _LARGEST + len(self._aside))
+            if not await self._look_at(self._without_set_aside(people)):
+                return
+
+    async def _tracked(self) -> int:
+        return sum((await self._book.counts()).values())
+
+    def _pace(self, tracked: int) -> tuple[int, float]:
+        """How many now, and how long they should last."""
+        if tracked == 0:
+            return 1, min(self._interval, _SLICE_SECONDS)
+        size = min(max(math.floor(tracked * _SLICE_SECONDS / self._interval), 1), _LARGEST)
+        return size, size * self._interval / tracked
+
+    def _until_next(self, started: float, pause: float) -> float:
+        """Slices follow a timetable, so that what one lost the next ones make up for, up to one interval."""
+        if self._next_at is None or started - self._next_at > 2 * self._interval:
+            self._next_at = started  # the beginning, or the end of an outage
+        due = self._next_at + pause
+        late = started - due > self._interval
+        if late and not self._is_late:
+            log.warning("sweep_cannot_keep_up", remedy="raise sweep_interval_seconds or max_requests_per_second")
+        self._is_late = late or (self._is_late and due < started)
+        self._next_at = max(due, started - self._interval)
+        return max(self._next_at - started, 0.0)
+
+    async def _slice(self, size: int) -> list[Person]:
+        edited = await self._just_edited(max(size // 4, 1))
+        oldest = await self._book.sweep_slice(self._clock.now(), size + len(self._aside))
+        named = {person.espocrm_id for person in edited}
+        rest = [person for person in self._without_set_aside(oldest) if person.espocrm_id not in named]
+        return edited + rest[:size]
+
+    async def _just_edited(self, most: int) -> list[Person]:
+        now = self._clock.monotonic()
+        ripe = [espocrm_id for espocrm_id, at in self._edited.items() if at <= now][:most]
+        people = [await self._book.person(espocrm_id) for espocrm_id in ripe]
+        for espocrm_id in ripe:
+            del self._edited[espocrm_id]
+        return [person for person in people if person is not None]
+
+    def _without_set_aside(self, people: list[Person]) -> list[Person]:
+        """Without those whose record is sick, or who wait for their first sync, which looks by itself."""
+        now = self._clock.monotonic()
+        self._aside = {espocrm_id: until for espocrm_id, until in self._aside.items() if until > now}
+        return [person for person in people if person.espocrm_id not in self._aside]
+
+    def _set_aside(self, person: Person) -> None:
+        """Not the oldest for ever: its next turn comes with everybody's."""
+        if len(self._aside) < _MOST_SET_ASIDE:
+            self._aside[person.espocrm_id] = self._clock.monotonic() + self._interval
+
+    async def _look_at(self, people: list[Person]) -> int:
+        """Concurrently; returns at how many. The first trouble of the side ends it and is raised."""
+        waiting = [person for person in people if not self._syncs_soon(person)]
+        before = await self._book.seen([person.espocrm_id for person in waiting], Side.ADVOWARE) if waiting else {}
+        turns = iter(waiting)
+        trouble: list[SideTrouble] = []
+
+        async def look_on() -> None:
+            for person in turns:
+                try:
+                    await self._look(person, before.get(person.espocrm_id))
+                except SideTrouble as error:
+                    trouble.append(error)
+                if trouble:
+                    return
+
+        async with anyio.create_task_group() as group:
+            for _ in range(min(self._concurrency, len(waiting))):
+                group.start_soon(look_on)
+        if trouble:
+            raise trouble[0]
+        return len(waiting)
+
+    def _syncs_soon(self, person: Person) -> bool:
+        never_synced = person.standing.state is State.DIRTY and person.looked_at == 0
+        if never_synced:
+            self._set_aside(person)
+        return never_synced or person.standing.state is State.SYNCING
+
+    async def _look(self, person: Person, before: Seen | None) -> None:
+        try:
+            record = await self._advoware.get(person.bet_nr)
+        except RecordMissing:
+            self._set_aside(person)
+            if person.standing.reason != MISSING:
+                await self._change_seen(person, MISSING)
+            return
+        except (RecordTrouble, HopelessRecord) as error:
+            self._set_aside(person)
+            log.info("look_at_advoware_failed", bet_nr=person.bet_nr, reason=error.reason, detail=error.detail)
+            return
+        after = look_advoware(record, before)
+        if changed(before, after):
+            await self._changed(person, record)
+        else:
+            await self._book.looked(person.espocrm_id, Side.ADVOWARE, after)
+
+    async def _changed(self, person: Person, record: AdvowareRecord) -> None:
+        """Slices are minutes old at worst, so ask the store once more before saying so."""
+        known = (await self._book.seen([person.espocrm_id], Side.ADVOWARE)).get(person.espocrm_id)
+        now = await self._book.person(person.espocrm_id)
+        if now is None or now.bet_nr != person.bet_nr:
+            return
+        if now.standing.state is State.SYNCING or (known is not None and known.at >= record.asked_at):
+            self._edited[person.espocrm_id] = self._clock.monotonic()  # its run may be what we saw: look again
+            return
+        after = look_advoware(record, known)
+        if changed(known, after):
+            self._fresh.put(person.espocrm_id, record)
+            await self._change_seen(person, "advoware_changed")
+        await self._book.looked(person.espocrm_id, Side.ADVOWARE, after)
+
+    async def _change_seen(self, person: Person, reason: str) -> None:
+        event = Event(
+            Trigger.CHANGE_SEEN, reason=reason, changed_at=self._clock.now(), side=Side.ADVOWARE
+        )
+        if await self._book.move(person.espocrm_id, event) is not None:
+            self._metrics.changes_detected[Side.ADVOWARE].inc()
+            self._wake()

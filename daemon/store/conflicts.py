@@ -1,0 +1,109 @@
+"""Conflicts that wait for a human, and what was decided (sync rules §5).
+
+A conflict is its values: other values make another conflict.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
+
+import msgspec
+
+from daemon.ports import Person
+from daemon.store import people
+from daemon.store.turn import Turn, body
+from statemachine.case import Conflict, ConflictKind, Decision, Keep
+from statemachine.standing import Event
+from statemachine.states import Trigger
+
+CONFLICT = msgspec.json.Decoder(Conflict)
+
+
+def open_of(turn: Turn, espocrm_id: str) -> tuple[Conflict, ...]:
+    """Decided ones included until a run has carried the decision out."""
+    rows = turn.rows("SELECT id, since, body FROM conflicts WHERE espocrm_id = ? ORDER BY id", espocrm_id)
+    return tuple(replace(CONFLICT.decode(row[2]), id=row[0], since=row[1]) for row in rows)
+
+
+def waiting_of(turn: Turn, espocrm_id: str) -> tuple[Decision, ...]:
+    """Decisions that no run has carried out yet, oldest first."""
+    rows = turn.rows(
+        "SELECT conflict_id, body, keep, decided_by, at FROM decisions"
+        " WHERE espocrm_id = ? AND outcome = 'waiting' ORDER BY id",
+        espocrm_id,
+    )
+    return tuple(
+        Decision(replace(CONFLICT.decode(row[1]), id=row[0]), Keep(row[2]), row[3], row[4]) for row in rows
+    )
+
+
+def replace_all(
+    turn: Turn,
+    espocrm_id: str,
+    bet_nr: int,
+    conflicts: Sequence[Conflict],
+    decided: Iterable[tuple[Decision, str]],
+) -> None:
+    """What is open after a run. Equal ones keep their id; a decision for one that is gone is void."""
+    known: dict[str, int] = dict(turn.rows("SELECT body, id FROM conflicts WHERE espocrm_id = ?", espocrm_id))
+    for conflict in conflicts:
+        text = _values(conflict)
+        if known.pop(text, None) is None:
+            turn.do(
+                "INSERT INTO conflicts (espocrm_id, bet_nr, since, body) VALUES (?, ?, ?, ?)",
+                espocrm_id, bet_nr, conflict.since or turn.now, text,
+            )  # fmt: skip
+    for decision, outcome in decided:
+        _close(turn, espocrm_id, bet_nr, decision, outcome)
+    for conflict_id in known.values():
+        turn.do("DELETE FROM conflicts WHERE id = ?", conflict_id)
+        _end(turn, conflict_id, "void")
+
+
+def _values(conflict: Conflict) -> str:
+    return body(replace(conflict, id=0, since=0.0))
+
+
+def _close(turn: Turn, espocrm_id: str, bet_nr: int, decision: Decision, outcome: str) -> None:
+    """A policy decides within a run, so its decision is new here."""
+    if decision.conflict.id and _end(turn, decision.conflict.id, outcome):
+        return
+    _add(turn, espocrm_id, bet_nr, decision, outcome)
+
+
+def _end(turn: Turn, conflict_id: int, outcome: str) -> int:
+    return turn.do(
+        "UPDATE decisions SET outcome = ?, closed_at = ? WHERE conflict_id = ? AND outcome = 'waiting'",
+        outcome, turn.now, conflict_id,
+    )  # fmt: skip
+
+
+def _add(turn: Turn, espocrm_id: str, bet_nr: int, decision: Decision, outcome: str) -> None:
+    turn.do(
+        "INSERT INTO decisions (espocrm_id, bet_nr, conflict_id, at, keep, decided_by, outcome, closed_at, body)"
+        " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        espocrm_id, bet_nr, decision.conflict.id, decision.at or turn.now, decision.keep, decision.by, outcome,
+        None if outcome == "waiting" else turn.now, _values(decision.conflict),
+    )  # fmt: skip
+
+
+def decide(turn: Turn, conflict_id: int, keep: Keep, by: str) -> Person | None:
+    """None when there is no such open conflict. Until it is carried out the last word counts."""
+    row = turn.row("SELECT espocrm_id, bet_nr, body FROM conflicts WHERE id = ?", conflict_id)
+    person = people.find(turn, row[0]) if row is not None else None
+    if row is None or person is None:
+        return None
+    _end(turn, conflict_id, "replaced")
+    conflict = replace(CONFLICT.decode(row[2]), id=conflict_id)
+    _add(turn, row[0], row[1], Decision(conflict, keep, by, turn.now), "waiting")
+    return people.shift(turn, person, Event(Trigger.DECIDED, f"{keep} by {by}"))
+
+
+def betnr_settled(
+    conflicts: Iterable[Conflict], decided: Iterable[tuple[Decision, str]], first: bool
+) -> bool:
+    """Whether the old pair's base has had its use: the change of betnr was decided, or the new pair agrees."""
+    if any(outcome == "done" and one.conflict.kind is ConflictKind.BETNR_CHANGED for one, outcome in decided):
+        return True
+    return not first and all(one.kind is not ConflictKind.BETNR_CHANGED for one in conflicts)

@@ -1,0 +1,119 @@
+"""The history of one betNr: transitions, writes and decisions in one list (interfaces: `kommsync history`)."""
+
+from __future__ import annotations
+
+from typing import TypedDict
+
+import msgspec
+
+from daemon.store import conflicts, journal
+from daemon.store.turn import Row, Turn
+from statemachine.case import Keep, Shown
+
+_CONFLICT = conflicts.CONFLICT
+
+#: One line. ``before`` and ``after`` are values as people see them; ``detail`` has everything else that is known.
+HistoryRow = TypedDict(
+    "HistoryRow",
+    {
+        "id": int,
+        "at": float,
+        "what": str,
+        "espocrm_id": str,
+        "from": str | None,
+        "to": str | None,
+        "trigger": str | None,
+        "reason": str | None,
+        "side": str | None,
+        "operation": str | None,
+        "variant": str | None,
+        "before": str | None,
+        "after": str | None,
+        "outcome": str | None,
+        "run": str | None,
+        "detail": dict[str, object],
+    },
+)
+
+
+def of_bet_nr(turn: Turn, bet_nr: int, limit: int) -> list[HistoryRow]:
+    """The youngest ``limit`` lines, oldest first."""
+    lines = [
+        *map(_transition, turn.rows(_TRANSITIONS, bet_nr, limit)),
+        *map(_write, turn.rows(_WRITES, bet_nr, limit)),
+        *map(_decision, turn.rows(_DECISIONS, bet_nr, limit)),
+    ]
+    # Within one moment: what led to a write, the write, what followed it.
+    lines.sort(
+        key=lambda line: (line["at"], line["what"] == "transition" and line["from"] == "syncing", line["id"])
+    )
+    return lines[-limit:]
+
+
+_NEWEST = "WHERE bet_nr = ? ORDER BY at DESC, id DESC LIMIT ?"
+_TRANSITIONS = (
+    f"SELECT id, at, espocrm_id, source, target, trigger, reason, side, run FROM transitions {_NEWEST}"  # noqa: S608
+)
+_WRITES = f"SELECT id, outcome, settled, body, espocrm_id, run FROM writes {_NEWEST}"  # noqa: S608 - ours
+_DECISIONS = (
+    f"SELECT id, at, espocrm_id, keep, decided_by, outcome, conflict_id, body FROM decisions {_NEWEST}"  # noqa: S608
+)
+
+
+def _line(row_id: int, at: float, what: str, espocrm_id: str) -> HistoryRow:
+    return {
+        "id": row_id, "at": at, "what": what, "espocrm_id": espocrm_id, "from": None, "to": None, "trigger": None,
+        "reason": None, "side": None, "operation": None, "variant": None, "before": None, "after": None,
+        "outcome": None, "run": None, "detail": {},
+    }  # fmt: skip
+
+
+def _transition(row: Row) -> HistoryRow:
+    return {
+        **_line(row[0], row[1], "transition", row[2]),
+        "from": row[3], "to": row[4], "trigger": row[5], "reason": row[6], "side": row[7], "run": row[8],
+    }  # fmt: skip
+
+
+def _write(row: Row) -> HistoryRow:
+    write = journal.from_row(row)
+    return {
+        **_line(write.id, write.at, "write", row[4]),
+        "side": write.side,
+        "operation": write.operation,
+        "variant": write.variant,
+        "before": _value(write.before),
+        "after": _value(write.after),
+        "outcome": write.outcome,
+        "run": row[5],
+        "detail": {
+            "kind": write.kind,
+            "link_key": write.link_key,
+            "advoware_id": write.advoware_id,
+            "before": msgspec.to_builtins(write.before),
+            "after": msgspec.to_builtins(write.after),
+        },
+    }
+
+
+def _value(shown: Shown | None) -> str | None:
+    return None if shown is None else shown.value
+
+
+def _decision(row: Row) -> HistoryRow:
+    """``before`` is the value that lost, ``after`` the one that was kept; with ``both`` nothing was lost."""
+    conflict = _CONFLICT.decode(row[7])
+    before, after = {
+        Keep.ESPOCRM: (conflict.advoware, conflict.espocrm),
+        Keep.ADVOWARE: (conflict.espocrm, conflict.advoware),
+        Keep.BOTH: (None, None),
+    }[Keep(row[3])]
+    return {
+        **_line(row[0], row[1], "decision", row[2]),
+        "reason": f"{conflict.kind}: {row[3]} by {row[4]}",
+        "operation": row[3],
+        "before": before,
+        "after": after,
+        "outcome": row[5],
+        "detail": {"conflict": row[6], "decided_by": row[4], **msgspec.to_builtins(conflict)},
+    }

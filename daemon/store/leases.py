@@ -1,0 +1,84 @@
+"""Who is due, who has whom, and whose turn it is in the sweep and the scan. The due index is the timer."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+
+from daemon.ports import Person
+from daemon.store import people
+from daemon.store.turn import Turn
+from statemachine.standing import Event
+from statemachine.states import State, Trigger
+
+_DUE = (
+    "p.state IN ('dirty', 'failed') AND p.due_at <= ?1 AND (p.paused_until IS NULL OR p.paused_until <= ?1)"
+)
+LEASE = f"{people.SELECTED} WHERE {_DUE} ORDER BY p.due_at LIMIT ?2"
+_THESE = "p.espocrm_id IN (SELECT value FROM json_each(?3))"
+LEASE_ONLY = f"{people.SELECTED} WHERE {_THESE} AND {_DUE} ORDER BY p.due_at LIMIT ?2"
+NEXT_DUE = (
+    "SELECT due_at FROM persons WHERE state IN ('dirty', 'failed') AND due_at IS NOT NULL"
+    " AND (paused_until IS NULL OR paused_until <= ?) ORDER BY due_at LIMIT 1"
+)
+NEXT_RESUMED = (
+    "SELECT min(max(due_at, paused_until)) FROM persons WHERE paused_until > ? AND paused_until < 9e15"
+    " AND state IN ('dirty', 'failed')"
+)
+SWEEP = (
+    f"SELECT {people.COLUMNS} FROM looks l CROSS JOIN persons p ON p.espocrm_id = l.espocrm_id"  # noqa: S608 - ours
+    " LEFT JOIN seen s ON s.espocrm_id = p.espocrm_id AND s.side = 'espocrm'"
+    " WHERE l.advoware_at < ? ORDER BY l.advoware_at LIMIT ?"
+)
+SCAN = f"{people.SELECTED} WHERE p.espocrm_id > ? ORDER BY p.espocrm_id LIMIT ?"
+RESET = f"{people.SELECTED} WHERE p.state = 'permanently_failed' AND p.due_at <= ? ORDER BY p.due_at LIMIT ?"
+
+
+def lease(turn: Turn, owner: str, limit: int, only: Sequence[str]) -> list[Person]:
+    """Up to ``limit`` due persons, oldest due first, now ``syncing`` and held by ``owner``."""
+    these = (json.dumps(list(only)),) if only else ()
+    rows = turn.rows(LEASE_ONLY if only else LEASE, turn.now, limit, *these)
+    taken = [people.shift(turn, people.from_row(row), Event(Trigger.PICKED)) for row in rows]
+    leased = [person for person in taken if person is not None]
+    turn.many(
+        "UPDATE persons SET owner = ? WHERE espocrm_id = ?", ((owner, person.espocrm_id) for person in leased)
+    )
+    return leased
+
+
+def next_due(turn: Turn) -> float | None:
+    """The earliest moment at which somebody can be leased; the end of a pause is one too."""
+    soonest = turn.row(NEXT_DUE, turn.now)
+    resumed = turn.row(NEXT_RESUMED, turn.now)
+    return min((row[0] for row in (soonest, resumed) if row is not None and row[0] is not None), default=None)
+
+
+def recover(turn: Turn, owner: str) -> int:
+    """Leases of a dead process: whatever it did is in the journal, so looking again is all that is needed."""
+    rows = turn.rows(f"{people.SELECTED} WHERE p.state = ? AND p.owner IS NOT ?", State.SYNCING, owner)
+    for row in rows:
+        people.shift(turn, people.from_row(row), Event(Trigger.INTERRUPTED, "interrupted"))
+    return len(rows)
+
+
+def reset_due(turn: Turn, limit: int) -> int:
+    """A new round for those who had given up; their quarantines end with it (§10)."""
+    rows = turn.rows(RESET, turn.now, limit)
+    for row in rows:
+        people.forgive(turn, row[0])
+        people.shift(turn, people.from_row(row), Event(Trigger.AUTO_RESET, "auto_reset"))
+    return len(rows)
+
+
+def sweep_slice(turn: Turn, before: float, limit: int) -> list[Person]:
+    return [people.from_row(row) for row in turn.rows(SWEEP, before, limit)]
+
+
+def scan_slice(turn: Turn, after_id: str, limit: int) -> list[Person]:
+    return [people.from_row(row) for row in turn.rows(SCAN, after_id, limit)]
+
+
+def oldest_look(turn: Turn) -> float | None:
+    """When Advoware was looked at for the person that waits longest; 0 while one was never looked at."""
+    row = turn.row("SELECT min(advoware_at) FROM looks")
+    return None if row is None else row[0]

@@ -77,6 +77,8 @@ class Firm:
         self._clock = clock
         self._chance = chance
         self._next_id = 80001
+        self._next_bet_nr = 10001
+        self._bet_nrs: dict[int, int] = {}
         self.beteiligte: dict[int, Beteiligter] = {}
 
     def row_id(self) -> str:
@@ -85,7 +87,8 @@ class Firm:
 
     def add(self, name: str, vorname: str | None = None, bet_nr: int | None = None) -> int:
         """A new Beteiligter; returns its betNr."""
-        number = bet_nr if bet_nr is not None else max(self.beteiligte, default=10000) + 1
+        number = self._next_bet_nr if bet_nr is None else bet_nr
+        self._next_bet_nr = max(self._next_bet_nr, number + 1)
         self.beteiligte[number] = Beteiligter(number, self.row_id(), self._clock(), name, vorname)
         return number
 
@@ -102,6 +105,7 @@ class Firm:
         row = Row(self._next_id, bet_nr, self.row_id(), komm_kz, tlf, bemerkung, online)
         self._next_id += 1
         self.beteiligte[bet_nr].rows[row.id] = row
+        self._bet_nrs[row.id] = bet_nr
         return row
 
     def change(self, row: Row, tlf: str | None, bemerkung: str | None, *, online: bool) -> Row:
@@ -112,10 +116,7 @@ class Firm:
 
     def row(self, row_id: int) -> Row:
         """A Kommunikation by its id. Raises KeyError."""
-        for person in self.beteiligte.values():
-            if row_id in person.rows:
-                return person.rows[row_id]
-        raise KeyError(row_id)
+        return self.beteiligte[self._bet_nrs[row_id]].rows[row_id]
 
 
 def convenience(person: Beteiligter, *, short: bool) -> JsonObject:

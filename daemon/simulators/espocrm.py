@@ -82,7 +82,7 @@ class EspoWorld:
             self._make_ready()
 
     def _user(self, user_name: str, kind: str, name: str, password: str | None = None) -> User:
-        user = User(self.database.fresh_id("User"), user_name, kind, name, password)
+        user = User(self.database.new_id(), user_name, kind, name, password)
         self.accounts.users[user.id] = user
         return user
 
@@ -90,9 +90,7 @@ class EspoWorld:
         entity = person_entity()
         entity.fields.update(sync_fields())
         self.entities[PERSON] = entity
-        role = Role(
-            self.database.fresh_id("Role"), "kommsync", dict(SYNC_ROLE), {}, {"assignmentPermission": "all"}
-        )
+        role = Role(self.database.new_id(), "kommsync", dict(SYNC_ROLE), {}, {"assignmentPermission": "all"})
         self.accounts.roles[role.id] = role
         self.add_api_user("sync-api", "ApiKey", role)
 

@@ -17,6 +17,7 @@ from daemon.simulators.wire import JsonObject
 
 NAME_ATTRIBUTES = ("salutationName", "firstName", "lastName", "middleName", "name")
 _NAME_PARTS = frozenset(NAME_ATTRIBUTES[:4])
+_FAMILY_OF = {attribute: family for family in FAMILIES for attribute in family.attributes}
 
 
 class Refused(Exception):
@@ -225,7 +226,7 @@ class Draft:
 
 def family_of(attribute: str) -> Family | None:
     """The family an attribute belongs to, None for a plain one."""
-    return next((family for family in FAMILIES if attribute in family.attributes), None)
+    return _FAMILY_OF.get(attribute)
 
 
 def fresh_items(family: Family, shared: SharedValues, items: Any) -> list[JsonObject]:

@@ -165,7 +165,7 @@ class Setup:
             case ["GET", "Role"]:
                 return self._page([role.show() for role in self._accounts.roles.values()], request, "Role")
             case ["POST", "Role"]:
-                role = Role(self._database.fresh_id("Role"), "")
+                role = Role(self._database.new_id(), "")
                 self._accounts.roles[role.id] = role
                 return self._write_role(role, body)
             case ["PUT" | "PATCH", "Role", role_id] if role_id in self._accounts.roles:
@@ -222,7 +222,7 @@ class Setup:
         name = str(body.get("userName"))
         if self._accounts.by_name(name) is not None:
             return refusal(409, "userNameExists")
-        user = User(self._database.fresh_id("User"), name, str(body.get("type", "regular")), name)
+        user = User(self._database.new_id(), name, str(body.get("type", "regular")), name)
         self._accounts.users[user.id] = user
         user.auth_method = body.get("authMethod")
         if user.type == "api":

@@ -47,7 +47,7 @@ class Tasks:
         now = stamp(self._clock())
         row: JsonObject = {
             **cells,
-            "id": self._database.fresh_id("Task"),
+            "id": self._database.new_id(),
             "deleted": False,
             "createdAt": now,
             "modifiedAt": now,

@@ -7,6 +7,7 @@ daemon's own normalisation: it is the other side's opinion.
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 from typing import Any
 
 import phonenumbers
@@ -62,6 +63,7 @@ def phone_problem(value: Any, international: bool, extensions: bool) -> str | No
     return None if phonenumbers.is_possible_number(phonenumbers.parse(number)) else "valid"
 
 
+@lru_cache(maxsize=4096)
 def _parse(value: str) -> str | None:
     try:
         number = phonenumbers.parse(value)

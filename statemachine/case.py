@@ -1,7 +1,7 @@
 """What we remember of one Beteiligte between runs, beyond the base: the case file a sync opens.
 
-Filled by the store in one read, handed to :mod:`statemachine.plan`, and written back by the store when a sync ends. Values
-only; moments are Unix seconds of our own clock.
+Filled by the store in one read, handed to :mod:`statemachine.plan`, and written back by the store when a sync
+ends. Values only; moments are Unix seconds of our own clock.
 """
 
 from __future__ import annotations
@@ -175,7 +175,7 @@ class Fuse(StrEnum):
 @dataclass(frozen=True, slots=True)
 class Parked:
     """An entry that is not written until a human changes something: ``reason`` is not_taken, quarantined,
-    array_refused, readonly_field … ``subject``: link key, or the canonical value of an entry without link; ``value``: the canonical value that was wanted."""
+    array_refused … ``subject``: which value on which side; ``value``: the canonical value that was wanted."""
 
     subject: str
     reason: str

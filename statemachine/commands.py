@@ -1,7 +1,7 @@
 """The closed union of writes. A plan is made of these; the shell turns each into one call on a port.
 
-Built by :mod:`statemachine.plan`, carried out by ``daemon/apply.py``, shown by ``plan`` and ``explain``. A command holds
-everything that the journal must know before it is sent.
+Built by :mod:`statemachine.plan`, carried out by ``daemon/apply.py``, shown by ``plan`` and ``explain``. A command
+holds everything that the journal must know before it is sent.
 """
 
 from __future__ import annotations
@@ -53,7 +53,8 @@ class DeleteRow:
 
 @dataclass(frozen=True, slots=True)
 class ItemChange:
-    """What one PUT changes for one entry; ``before`` None: added, ``after`` None: removed."""
+    """What one PUT changes for one entry; ``before`` None: added, ``after`` None: removed. ``row_id``: the Advoware
+    row whose value it is, so that both halves are known to belong together before they are linked."""
 
     variant: Variant
     kind: Kind
@@ -61,6 +62,7 @@ class ItemChange:
     before: Item | None
     after: Item | None
     deletion_from: Side | None = None
+    row_id: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,15 +79,8 @@ RowCommand = PutRow | PostRow | DeleteRow
 Command = RowCommand | PutRecord
 
 
-def shown_row(content: RowContent) -> Shown:
-    """A row's content as the journal keeps it."""
-    return Shown(content.tlf, bemerkung=content.bemerkung, online=content.online, komm_kz=content.komm_kz)
-
-
 def shown_item(item: Item | None) -> Shown | None:
     """An item as the journal keeps it."""
     if item is None:
         return None
-    return Shown(
-        item.value, type=item.type, primary=item.primary, opt_out=item.opt_out, invalid=item.invalid
-    )
+    return Shown(item.value, type=item.type, primary=item.primary, opt_out=item.opt_out, invalid=item.invalid)

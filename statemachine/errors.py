@@ -1,7 +1,7 @@
 """Every deliberate exception, sorted by what happens next (states: error classes).
 
-Raised by the transport, the adapters and the store; read by the worker, which turns them into a trigger. No text in here
-ever holds a phone number, a mail address or a secret: ``reason`` is a short machine word, ``detail`` a
+Raised by the transport, the adapters and the store; read by the worker, which turns them into a trigger. No text in
+here ever holds a phone number, a mail address or a secret: ``reason`` is a short machine word, ``detail`` a
 sentence for the administrator.
 """
 
@@ -102,7 +102,9 @@ class Refused(KommsyncError):
 
     reason = "refused"
 
-    def __init__(self, detail: str = "", *, side: Side | None = None, field: str = "", rule: str = "") -> None:
+    def __init__(
+        self, detail: str = "", *, side: Side | None = None, field: str = "", rule: str = ""
+    ) -> None:
         super().__init__(detail, side=side)
         self.field = field
         self.rule = rule

@@ -12,7 +12,9 @@ from statemachine.case import Outcome, Variant, Write
 #: Below this many the share alone never blows the fuse: a small firm may lose ten numbers a day by hand.
 SMALL_NUMBER = 10
 
-_GIVES_A_VALUE = frozenset({Variant.VAR1, Variant.VAR4, Variant.VAR5, Variant.VAR6, Variant.RESTORE, Variant.TYPE})
+_GIVES_A_VALUE = frozenset(
+    {Variant.VAR1, Variant.VAR4, Variant.VAR5, Variant.VAR6, Variant.RESTORE, Variant.TYPE}
+)
 
 
 def exceeds(count: int, links: int, max_deletions: int, max_share: float) -> bool:

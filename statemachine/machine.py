@@ -25,10 +25,16 @@ class _Row:
 
 def _build() -> Machine:
     machine = Machine(
-        model=None, states=[_NOWHERE, *(state.value for state in State)], initial=_NOWHERE, auto_transitions=False
+        model=None,
+        states=[_NOWHERE, *(state.value for state in State)],
+        initial=_NOWHERE,
+        auto_transitions=False,
     )
     for source, trigger, target, _why in TABLE:
-        machine.add_transition(trigger.value, source or _NOWHERE, target or _NOWHERE)
+        # .value, not the enum: transitions would look it up by its name
+        machine.add_transition(
+            trigger.value, source.value if source else _NOWHERE, target.value if target else _NOWHERE
+        )
     return machine
 
 

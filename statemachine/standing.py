@@ -67,7 +67,9 @@ def move(standing: Standing | None, event: Event, now: float, schedule: Schedule
         return _remember_change(replace(standing, noted=True), event, now)
     after = _arrive(standing, target, event, now, schedule)
     if standing.state is State.SYNCING and standing.noted:
-        return replace(after, state=State.DIRTY, due_at=now, noted=False, unsynced_since=standing.unsynced_since)
+        return replace(
+            after, state=State.DIRTY, due_at=now, noted=False, unsynced_since=standing.unsynced_since
+        )
     return after
 
 

@@ -1,0 +1,110 @@
+"""May this value be given to that side just now? Refusals, parked entries, loops, settled arrays (§3, §8-§10).
+
+Asked by carry and retype before anything is put into the plan; what it refuses is noted in the draft with its
+reason.
+"""
+
+from __future__ import annotations
+
+import hashlib
+
+from statemachine import guard, looks
+from statemachine.case import Fuse, Hold, Notice, Parked, Unsyncable, Vanished
+from statemachine.diff import Change
+from statemachine.draft import Draft
+from statemachine.model import Kind, Link, Side
+from statemachine.situation import removal, subject
+
+_PART = {Kind.EMAIL: looks.EMAILS, Kind.PHONE: looks.PHONES}
+
+
+class Admission:
+    def __init__(self, draft: Draft) -> None:
+        self._draft = draft
+        self._s = draft.s
+
+    def refuses(
+        self, side: Side, kind: Kind, canonical: str, value: str, link: Link | None, row_id: int | None = None
+    ) -> str | None:
+        """Why this value is not given to ``side`` now; None: it may be."""
+        name = subject(side, kind, canonical)
+        if name in self._s.refused:
+            return self.unsyncable(side.other, kind, value, self._s.refused[name], row_id, link)
+        if side is Side.ADVOWARE and 0 < self._s.case.limits.tlf < len(value):
+            return self.unsyncable(side.other, kind, value, "too_long", row_id, link)
+        if self._draft.rebased.stubborn(name):
+            return self._park(name, "not_taken", canonical)
+        if self._parked(name) is not None:
+            return self._park(name, str(self._parked(name)), canonical)
+        since = self._s.now - self._s.rules.loop_window
+        if guard.loops(self._s.case.writes, name, since, self._s.rules.loop_limit):
+            return self._park(name, "quarantined", canonical)
+        return None
+
+    def stubborn(self, side: Side, kind: Kind, canonical: str) -> str | None:
+        """A removal that was answered with success and had no effect, twice: a twin row (§8)."""
+        name = removal(side, kind, canonical)
+        parked = self._parked(name) is not None or self._draft.rebased.stubborn(name)
+        if name in self._s.refused:
+            return self._park(name, "array_refused", canonical)
+        return self._park(name, "not_taken", canonical) if parked else None
+
+    def unsyncable(
+        self, side: Side, kind: Kind, value: str, reason: str, row_id: int | None, link: Link | None
+    ) -> str:
+        """Note a value that the other side would refuse; it never makes the rest fail (§3)."""
+        key = link.key if link else None
+        self._draft.unsyncable.append(Unsyncable(side, kind, value, reason, row_id, key))
+        self._draft.notices.append(
+            Notice(f"unsyncable:{_short(f'{side}:{kind}:{value}')}", "unsyncable", reason)
+        )
+        return reason
+
+    def ready(self, kind: Kind) -> bool:
+        """Whether this array may be written: from a settled read, with no deletion pending in it, not frozen (§8)."""
+        if _PART[kind] not in self._s.settled:
+            self._draft.again.append(self._s.now + self._s.rules.settle)
+            return False
+        missing = (
+            d for d in self._draft.diff.differences if d.tie.kind is kind and d.espocrm is Change.MISSING
+        )
+        if any(missing):
+            return False
+        return not self._s.one_at_a_time or not any(plan.changes for plan in self._draft.items.values())
+
+    def rows_settled(self) -> bool:
+        """In a first sync a creation needs a second look at Advoware: its list may have been truncated."""
+        if looks.ROWS in self._s.settled:
+            return True
+        self._draft.again.append(self._s.now + self._s.rules.settle)
+        return False
+
+    def count(self, mark: Vanished) -> None:
+        """Hand a vanished entry to the fuse, keeping what it already knows of it."""
+        self._draft.vanished.append(self._known(mark) or mark)
+
+    def fused(self, key: str, side: Side, value: str) -> bool:
+        known = self._known(Vanished(key, side, value))
+        decided = known is not None and known.hold is Hold.APPROVED
+        rejected = known is not None and known.hold is Hold.REJECTED
+        return rejected or (not decided and self._s.case.fuse_of(side) is not Fuse.INTACT)
+
+    def _known(self, mark: Vanished) -> Vanished | None:
+        wanted = (mark.link_key, mark.side, mark.base_value)
+        return next((v for v in self._s.case.vanished if (v.link_key, v.side, v.base_value) == wanted), None)
+
+    def _parked(self, name: str) -> str | None:
+        """The reason of a parking that still holds: [auto_reset_seconds] opens it again."""
+        fresh = (p for p in self._s.case.parked if self._s.now - p.since < self._s.rules.auto_reset)
+        return next((p.reason for p in fresh if p.subject == name), None)
+
+    def _park(self, name: str, reason: str, canonical: str) -> str:
+        known = next((p for p in self._s.case.parked if (p.subject, p.reason) == (name, reason)), None)
+        mark = known if known and self._parked(name) else Parked(name, reason, canonical, self._s.now)
+        self._draft.parked.append(mark)
+        self._draft.notices.append(Notice(f"{reason}:{_short(name)}", reason))
+        return reason
+
+
+def _short(text: str) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()[:12]

@@ -1,0 +1,81 @@
+"""The base moves link by link, and only from what was read (sync rules §8, §3).
+
+Called by plan at the end of every round; the shell stores the result of the last one. A link advances when both sides
+show the same canonical value now; a parked, pending, held or disputed one keeps its old base; a link goes only
+when both sides were read without it.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from statemachine import kommkz
+from statemachine.case import Outcome, Variant
+from statemachine.diff import Change, Difference
+from statemachine.draft import Draft
+from statemachine.holds import equal
+from statemachine.model import Base, Item, Link, LinkRow, Side
+from statemachine.pairing import Tie
+from statemachine.rows import Row
+from statemachine.situation import Situation, subject
+
+
+def advance(draft: Draft) -> Base:
+    """The base after this round. ``first`` ends when nothing waits for a second look any more."""
+    links: list[Link] = []
+    counter = draft.base.counter
+    for d in draft.diff.differences:
+        if d.tie.link is not None and not _over(d):
+            keeps = d.tie.link.key in draft.keeps_base or not equal(draft, d.tie)
+            links.append(d.tie.link if keeps else _agreed(d.tie, d.tie.link.key, draft.s))
+        elif d.tie.link is None and equal(draft, d.tie):
+            counter += 1
+            links.append(_agreed(d.tie, f"L{counter}", draft.s))
+    stamp = draft.base.stamp if draft.keeps_base else draft.s.espocrm.modified_at
+    return replace(
+        draft.base,
+        links=tuple(links),
+        counter=counter,
+        stamp=stamp,
+        first=draft.base.first and bool(draft.again),
+    )
+
+
+def _over(d: Difference) -> bool:
+    return (d.advoware, d.espocrm) == (Change.GONE, Change.GONE)
+
+
+def _agreed(tie: Tie, key: str, situation: Situation) -> Link:
+    item = tie.item
+    if item is None:
+        raise ValueError("only an entry that both sides show can be agreed")
+    rows = tuple(_row(row) for row in tie.rows)
+    return Link(
+        key,
+        tie.kind,
+        item.value,
+        item.type,
+        item.primary,
+        item.opt_out,
+        item.invalid,
+        rows,
+        _derived(tie, item, situation),
+    )
+
+
+def _row(row: Row) -> LinkRow:
+    return LinkRow(row.id, row.now.row_id, row.komm_kz, row.certain, row.now.tlf, row.now.online, row.text)
+
+
+def _derived(tie: Tie, item: Item, situation: Situation) -> bool:
+    """We made up the type from a guess, and it is still the guessed one."""
+    if not tie.rows or tie.rows[0].certain or item.type is None:
+        return False
+    if tie.link is not None:
+        return tie.link.derived_type and tie.link.type == item.type
+    gives = subject(Side.ESPOCRM, item.kind, situation.canonical(item.value, item.kind))
+    ours = any(
+        w.variant is Variant.VAR4 and w.outcome is Outcome.DONE and w.gives == gives
+        for w in situation.case.writes
+    )
+    return ours and kommkz.to_espocrm_type(tie.rows[0].komm_kz) == item.type

@@ -1,0 +1,140 @@
+"""Our own writes coming back: late effects and older forms (sync rules §8, §9).
+
+Called by diff and carry. A *late effect* is a write whose answer never came and that shows itself afterwards; a
+*stale form* is somebody's save that puts back what was there before our write, because his form was opened before it. Neither is
+anybody's decision. What we wrote is in the journal, so both are recognised by content, never by time alone.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from statemachine.case import Outcome, Variant, Write
+from statemachine.model import Item, Kind, Kommunikation, Side
+from statemachine.situation import Situation, subject
+
+_UNKNOWN = (Outcome.UNKNOWN, None)
+
+
+def late_put(row: Kommunikation, situation: Situation) -> bool:
+    """The row shows exactly what a PUT of unknown outcome would have made of it."""
+    return any(
+        write.advoware_id == row.id and _shows(row, write) and _is_unknown(write)
+        for write in _recent(situation, situation.rules.late_effect)
+    )
+
+
+def late_post(row: Kommunikation, situation: Situation) -> bool:
+    """The row is exactly what a POST of unknown outcome would have created."""
+    return any(
+        write.operation == "post" and write.advoware_id is None and _shows(row, write) and _is_unknown(write)
+        for write in _recent(situation, situation.rules.late_effect)
+    )
+
+
+def last_given(row_id: int, situation: Situation) -> Write | None:
+    """Our youngest write to this row that certainly happened."""
+    done = [
+        w
+        for w in situation.case.writes
+        if w.side is Side.ADVOWARE and w.advoware_id == row_id and w.outcome is Outcome.DONE and w.after
+    ]
+    return done[-1] if done else None
+
+
+def stale_row(row: Kommunikation, situation: Situation, variants: Iterable[Variant]) -> bool:
+    """Old tlf and old bemerkung together, exactly as before a write of ours; the first time only."""
+    return any(
+        write.side is Side.ADVOWARE
+        and write.advoware_id == row.id
+        and write.before is not None
+        and (row.tlf, row.bemerkung) == (write.before.value, write.before.bemerkung)
+        and not _restored_since(write, situation)
+        for write in _settled(situation, variants)
+    )
+
+
+def stale_item(kind: Kind, agreed: str, item: Item | None, situation: Situation) -> bool:
+    """An item we added has vanished, or one we changed shows again what it showed before; the first time only.
+
+    ``agreed``: canonical value of the link."""
+    gives = subject(Side.ESPOCRM, kind, agreed)
+    for write in _settled(situation, (Variant.VAR4, Variant.VAR6)):
+        if write.side is not Side.ESPOCRM or write.gives != gives or _restored_since(write, situation):
+            continue
+        if item is None and write.before is None:
+            return True
+        if (
+            item is not None
+            and write.before is not None
+            and _canonical_before(write, situation) == _of(item, situation)
+        ):
+            return True
+    return False
+
+
+def stale_readded(item: Item, situation: Situation) -> bool:
+    """An item that we took out because Advoware's entry was deleted is back exactly as it was; the first time only."""
+    return any(
+        write.side is Side.ESPOCRM
+        and write.kind is item.kind
+        and write.before is not None
+        and (write.before.value, write.before.type) == (item.value, item.type)
+        and not _removed_again(write, item, situation)
+        for write in _settled(situation, (Variant.VAR3,))
+    )
+
+
+def _recent(situation: Situation, window: float) -> list[Write]:
+    return [write for write in situation.case.writes if write.at >= situation.now - window]
+
+
+def _settled(situation: Situation, variants: Iterable[Variant]) -> list[Write]:
+    wanted = tuple(variants)
+    recent = _recent(situation, situation.rules.stale_form)
+    return [w for w in recent if w.outcome is Outcome.DONE and w.settled and w.variant in wanted]
+
+
+def _shows(row: Kommunikation, write: Write) -> bool:
+    return (
+        write.side is Side.ADVOWARE
+        and write.after is not None
+        and (row.tlf, row.bemerkung) == (write.after.value, write.after.bemerkung)
+    )
+
+
+def _is_unknown(write: Write) -> bool:
+    return write.outcome in _UNKNOWN
+
+
+def _restored_since(write: Write, situation: Situation) -> bool:
+    return any(
+        other.variant is Variant.RESTORE
+        and other.id > write.id
+        and other.side is write.side
+        and (
+            other.advoware_id == write.advoware_id
+            if write.side is Side.ADVOWARE
+            else other.gives == write.gives
+        )
+        for other in situation.case.writes
+    )
+
+
+def _removed_again(write: Write, item: Item, situation: Situation) -> bool:
+    return any(
+        other.variant is Variant.RESTORE
+        and other.id > write.id
+        and other.side is Side.ESPOCRM
+        and other.before is not None
+        and other.before.value == item.value
+        for other in situation.case.writes
+    )
+
+
+def _canonical_before(write: Write, situation: Situation) -> str:
+    return situation.canonical(write.before.value if write.before else "", write.kind)
+
+
+def _of(item: Item, situation: Situation) -> str:
+    return situation.canonical(item.value, item.kind)

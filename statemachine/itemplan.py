@@ -1,0 +1,139 @@
+"""EspoCRM's half of a plan: one array, built from the items that GET returned, in their order (sync rules §8).
+
+Filled by plan. Holds to three promises: an array never carries two items of one canonical value, a non-empty array has
+exactly one primary, and an item that is stored is never left out to please the validator.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+
+from statemachine.acceptance import Acceptance, espocrm_form, is_stored_form
+from statemachine.case import Variant
+from statemachine.commands import ItemChange
+from statemachine.model import Item, Kind, Side
+
+
+@dataclass(slots=True)
+class _Place:
+    """One place in the array: what stands there, and what was there when it was read."""
+
+    item: Item | None
+    was: Item | None
+
+
+class ItemPlan:
+    """Collects the changes of one array in one round."""
+
+    def __init__(
+        self,
+        kind: Kind,
+        items: tuple[Item, ...],
+        acceptance: Acceptance,
+        region: str,
+        canonical: Callable[[str, Kind], str],
+    ) -> None:
+        self.kind = kind
+        self._acceptance = acceptance
+        self._region = region
+        self._canonical = canonical
+        self._places = [_Place(item, item) for item in items]
+        self.changes: list[ItemChange] = []
+
+    @property
+    def limit(self) -> int:
+        return self._acceptance.max_emails if self.kind is Kind.EMAIL else self._acceptance.max_phones
+
+    @property
+    def full(self) -> bool:
+        return sum(1 for place in self._places if place.item is not None) >= self.limit
+
+    def holds(self, canonical: str) -> bool:
+        return any(place.item and self._value(place.item) == canonical for place in self._places)
+
+    def edit(
+        self, item: Item, after: Item, variant: Variant, link_key: str | None, row_id: int | None = None
+    ) -> None:
+        """Change an item in place; if another place already holds the value, this one is superfluous and goes."""
+        place = self._place(item)
+        wanted = self._value(after)
+        if any(p.item and p is not place and self._value(p.item) == wanted for p in self._places):
+            self._take_out(place, ItemChange(variant, self.kind, link_key, item, None))
+            return
+        place.item = after
+        self.changes.append(ItemChange(variant, self.kind, link_key, item, after, row_id=row_id))
+
+    def remove(self, item: Item, variant: Variant, link_key: str | None, deletion_from: Side | None) -> None:
+        self._take_out(self._place(item), ItemChange(variant, self.kind, link_key, item, None, deletion_from))
+
+    def add(self, item: Item, variant: Variant, link_key: str | None, row_id: int | None) -> None:
+        self._places.append(_Place(item, None))
+        self.changes.append(ItemChange(variant, self.kind, link_key, None, item, row_id=row_id))
+
+    def make_primary(self, item: Item, link_of: Callable[[Item], str | None]) -> None:
+        """The one primary moves to ``item``; both changes are journalled."""
+        for place in self._places:
+            if place.item is None or place.item.primary == (place.was is item):
+                continue
+            after = replace(place.item, primary=place.was is item)
+            if place.was is not None:
+                self.changes.append(
+                    ItemChange(Variant.FLAG, self.kind, link_of(place.was), place.item, after)
+                )
+            place.item = after
+
+    def frozen(self) -> bool:
+        """A stored item would be refused and cannot be rewritten: the array cannot be written at all (§8)."""
+        return any(
+            place.item and place.item is place.was and self._sendable(place.item) is None
+            for place in self._places
+        )
+
+    def array(self) -> tuple[Item, ...] | None:
+        """The array to send; None when nothing changes."""
+        if not self.changes:
+            return None
+        items = [self._sendable(place.item) or place.item for place in self._places if place.item is not None]
+        return _one_primary(self._one_of_each(items))
+
+    def _sendable(self, item: Item) -> Item | None:
+        if is_stored_form(item.value, item.kind, self._acceptance):
+            return item
+        form, _ = espocrm_form(item.value, item.kind, self._region, self._acceptance)
+        return None if form is None else replace(item, value=form)
+
+    def _one_of_each(self, items: list[Item]) -> list[Item]:
+        """Several stored items of one canonical value become one; an opt-out of any of them is kept."""
+        kept: dict[str, Item] = {}
+        for item in items:
+            value = self._value(item)
+            if value in kept:
+                kept[value] = _merged(kept[value], item)
+            else:
+                kept[value] = item
+        return list(kept.values())
+
+    def _take_out(self, place: _Place, change: ItemChange) -> None:
+        place.item = None
+        self.changes.append(change)
+
+    def _place(self, item: Item) -> _Place:
+        return next(place for place in self._places if place.was is item)
+
+    def _value(self, item: Item) -> str:
+        return self._canonical(item.value, item.kind)
+
+
+def _merged(first: Item, other: Item) -> Item:
+    primary, opt_out = first.primary or other.primary, first.opt_out or other.opt_out
+    return replace(first, primary=primary, opt_out=opt_out)
+
+
+def _one_primary(items: list[Item]) -> tuple[Item, ...]:
+    """Exactly one primary: the first that has it, else the first item."""
+    chosen = next((place for place, item in enumerate(items) if item.primary), 0)
+    return tuple(
+        item if item.primary == (place == chosen) else replace(item, primary=place == chosen)
+        for place, item in enumerate(items)
+    )

@@ -1,0 +1,94 @@
+"""Looks: what a side showed, when, and whether it has settled (sync rules §1 *Seen*, §8 *settled reads*).
+
+Called by the poller (has anything changed?), by a sync (may this array be written?) and after every read. Only
+fingerprints are compared, never stamps of the partner's clock: the time between two looks is taken from our own
+clock, from the answer of the first to the asking of the second.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable
+
+from statemachine.case import Seen, SeenPart
+from statemachine.model import AdvowareRecord, EspocrmRecord, Item, Kommunikation
+
+#: What a user may set ``syncStatus`` to in order to ask for a sync (§11).
+REQUESTS = frozenset({"dirty", "pending_sync"})
+
+EMAILS, PHONES, REST, ROWS = "emails", "phones", "rest", "rows"
+
+
+def look_espocrm(record: EspocrmRecord, before: Seen | None) -> Seen:
+    """This record as a look, continuing the series of ``before`` where a part shows the same."""
+    shows = {EMAILS: _items(record.emails), PHONES: _items(record.phones), REST: _rest(record)}
+    return Seen(
+        _continue(shows, before, record.answered_at),
+        record.asked_at,
+        record.modified_at,
+        record.version_number,
+        record.server_time,
+    )
+
+
+def look_advoware(record: AdvowareRecord, before: Seen | None) -> Seen:
+    """This Beteiligte as a look: id, rowId, tlf, bemerkung and online of each row."""
+    return Seen(
+        _continue({ROWS: _rows(record.rows)}, before, record.answered_at),
+        record.asked_at,
+        "",
+        None,
+        record.server_time,
+    )
+
+
+def changed(before: Seen | None, after: Seen) -> bool:
+    """Whether a change was *seen*: the content differs from the last look, never from the base."""
+    return before is None or _fingerprints(before) != _fingerprints(after)
+
+
+def settled(before: Seen | None, after: Seen, part: str, seconds: float) -> bool:
+    """Whether ``part`` showed the same content in a look at least ``seconds`` before this one was asked for."""
+    if before is None or part not in (known := _fingerprints(before)):
+        return False
+    since = next(p.since for p in before.parts if p.name == part)
+    return known[part] == _fingerprints(after)[part] and after.at - since >= seconds
+
+
+def settles_at(after: Seen, part: str, seconds: float) -> float:
+    """When another look at the same content will be a settled one."""
+    return next(p.since for p in after.parts if p.name == part) + seconds
+
+
+def _fingerprints(seen: Seen) -> dict[str, str]:
+    return {part.name: part.fingerprint for part in seen.parts}
+
+
+def _continue(shows: dict[str, str], before: Seen | None, answered_at: float) -> tuple[SeenPart, ...]:
+    known = {part.name: part for part in before.parts} if before else {}
+    return tuple(
+        known[name]
+        if name in known and known[name].fingerprint == fingerprint
+        else SeenPart(name, fingerprint, answered_at)
+        for name, fingerprint in shows.items()
+    )
+
+
+def _items(items: Iterable[Item]) -> str:
+    """EspoCRM returns all but the primary in no defined order (facts §2), so the order says nothing."""
+    return _digest(
+        sorted(repr((i.value, i.type, i.primary, i.opt_out, i.invalid)) for i in items),
+    )
+
+
+def _rest(record: EspocrmRecord) -> str:
+    status = record.value_of("syncStatus")
+    return _digest([repr(record.bet_nr), repr(status if status in REQUESTS else None)])
+
+
+def _rows(rows: Iterable[Kommunikation]) -> str:
+    return _digest(sorted(repr((r.id, r.row_id, r.tlf, r.bemerkung, r.online)) for r in rows))
+
+
+def _digest(parts: Iterable[str]) -> str:
+    return hashlib.sha256("\n".join(parts).encode()).hexdigest()[:32]

@@ -1,0 +1,165 @@
+"""Diff + rules + decisions → what to write, what to ask, what to remember (sync rules §5-§12).
+
+Called by ``daemon/sync.py`` before and after each round of writes, and by ``plan`` and ``explain``, which stop here.
+``make`` is pure and level-triggered: it looks only at the situation, so the same call serves the first round, the round after the
+Advoware writes, the last one that finds nothing left to do, and the one after a crash.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+from statemachine.admission import Admission
+from statemachine.advance import advance
+from statemachine.carry import Carry
+from statemachine.case import (
+    Conflict,
+    ConflictKind,
+    Decision,
+    Keep,
+    Notice,
+    Parked,
+    Pending,
+    Unsyncable,
+    Vanished,
+)
+from statemachine.commands import PutRecord, RowCommand
+from statemachine.decide import Action
+from statemachine.diff import Change, Difference, diff
+from statemachine.draft import Draft, Entry
+from statemachine.flags import carry_flags
+from statemachine.holds import Holds
+from statemachine.itemplan import ItemPlan
+from statemachine.model import Base, Kind
+from statemachine.rebase import rebase
+from statemachine.rowplan import RowPlan
+from statemachine.situation import Situation, Value
+from statemachine.status import fields_with_data
+
+#: Problems that pass by themselves: what was decided stays decided until they have.
+_PASSING = frozenset({"pending", "settling", "lookup", "fuse", "merging", "retyping"})
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """``rows`` come first; ``record`` is to be sent only when ``rows`` is empty and ``lookups`` and ``questions`` are
+    answered. ``look_again_at``: when something pending wants another look. ``base``: what may be remembered as
+    agreed now. ``decided``: decisions that this plan follows. ``not_taken``: journal ids that had no effect."""
+
+    rows: tuple[RowCommand, ...]
+    record: PutRecord | None
+    entries: tuple[Entry, ...]
+    base: Base
+    pending: tuple[Pending, ...] = ()
+    vanished: tuple[Vanished, ...] = ()
+    conflicts: tuple[Conflict, ...] = ()
+    decided: tuple[tuple[Decision, str], ...] = ()
+    parked: tuple[Parked, ...] = ()
+    unsyncable: tuple[Unsyncable, ...] = ()
+    notices: tuple[Notice, ...] = ()
+    lookups: tuple[tuple[Kind, str, str], ...] = ()
+    questions: tuple[Value, ...] = ()
+    not_taken: tuple[int, ...] = ()
+    look_again_at: float | None = None
+    empty_slots: int = 0
+
+    @property
+    def idle(self) -> bool:
+        """Nothing is left to write or to ask."""
+        return not (self.rows or self.record or self.lookups or self.questions)
+
+    @property
+    def waits(self) -> bool:
+        """Something was decided that could not be carried out yet."""
+        return any(entry.problem in _PASSING for entry in self.entries)
+
+
+def make(situation: Situation) -> Plan:
+    """The plan for this situation."""
+    draft = _draft(situation)
+    holds, admission = Holds(draft), Admission(draft)
+    if holds.whole():
+        for d in draft.diff.differences:
+            draft.note(d, Action.NOTHING, "waits")
+    else:
+        _entries(draft, holds)
+        carry_flags(draft, admission)
+    return _finished(draft)
+
+
+def _draft(situation: Situation) -> Draft:
+    rebased = rebase(situation)
+    base = _dissolved(situation, rebased.base)
+    difference = diff(situation, base)
+    blank = {row.id: row for row in situation.advoware.rows if row.id in difference.rows.blank}
+    rules = situation.rules
+    rows = RowPlan(difference.rows, blank, rules, situation.case.limits)
+    items = {
+        kind: ItemPlan(
+            kind, situation.espocrm.items(kind), rules.acceptance, rules.region, situation.canonical
+        )
+        for kind in Kind
+    }
+    return Draft(situation, rebased, base, difference, rows, items)
+
+
+def _dissolved(situation: Situation, base: Base) -> Base:
+    """Links that a human decided to keep ``both`` halves of: row and item become new entries (§5)."""
+    shown = {row.id: row.tlf for row in situation.advoware.rows}
+    both = {
+        d.conflict.link_key: d.conflict.advoware
+        for d in situation.case.decisions
+        if d.keep is Keep.BOTH and d.conflict.kind is ConflictKind.EDIT_EDIT
+    }
+    kept = (
+        link
+        for link in base.links
+        if link.key not in both or both[link.key] not in {shown.get(row.id) for row in link.rows}
+    )
+    return replace(base, links=tuple(kept))
+
+
+def _entries(draft: Draft, holds: Holds) -> None:
+    carry = Carry(draft)
+    for d in sorted(draft.diff.differences, key=_places_first):
+        action = holds.action(d)
+        problem = holds.reason(d, action)
+        if problem is None:
+            action = holds.instead(d, action)
+            problem = carry.out(d, action)
+        draft.note(d, action, problem)
+
+
+def _places_first(d: Difference) -> tuple[bool, bool, int]:
+    """What frees a place comes first, then linked entries, then by Advoware id (§3, the ten-item limit)."""
+    return (d.advoware is not Change.GONE, d.tie.link is None, d.tie.rows[0].id if d.tie.rows else 0)
+
+
+def _finished(draft: Draft) -> Plan:
+    return Plan(
+        rows=draft.rows.commands(),
+        record=_record(draft),
+        entries=tuple(draft.entries),
+        base=advance(draft),
+        pending=(*draft.diff.pending, *draft.pending),
+        vanished=tuple(draft.vanished),
+        conflicts=tuple(draft.conflicts),
+        decided=tuple(draft.decided),
+        parked=tuple(dict.fromkeys(draft.parked)),
+        unsyncable=tuple(draft.unsyncable),
+        notices=tuple(dict.fromkeys(draft.notices)),
+        lookups=tuple((kind, canonical, value) for (kind, canonical), value in draft.lookups.items()),
+        questions=tuple(draft.questions),
+        not_taken=tuple(write.id for write in draft.rebased.not_taken),
+        look_again_at=min(draft.again, default=None),
+        empty_slots=len(draft.diff.rows.slots),
+    )
+
+
+def _record(draft: Draft) -> PutRecord | None:
+    """One PUT with everything: the arrays that change, plus the sync fields (§8)."""
+    emails, phones = (draft.items[kind].array() for kind in (Kind.EMAIL, Kind.PHONE))
+    if emails is None and phones is None:
+        return None
+    changes = (*draft.items[Kind.EMAIL].changes, *draft.items[Kind.PHONE].changes)
+    return PutRecord(emails, phones, changes, fields_with_data(draft.s, bool(draft.conflicts)))

@@ -1,0 +1,87 @@
+"""When the EspoCRM type of a number and its kommKz do not say the same (sync rules §3, §5 *type change*).
+
+Called by carry for entries that are otherwise agreed. Two different things: a user wants another kind, or an answer of
+Advoware has just shown that we had guessed the kind wrongly.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from statemachine import kommkz
+from statemachine.admission import Admission
+from statemachine.case import Notice, Variant
+from statemachine.diff import Difference
+from statemachine.draft import Draft
+from statemachine.model import Item, Kind, Link, Side
+from statemachine.rowplan import New
+from statemachine.rows import Row
+from statemachine.rules import Direction
+
+
+class Retype:
+    def __init__(self, draft: Draft, admission: Admission) -> None:
+        self._draft = draft
+        self._s = draft.s
+        self._admission = admission
+
+    def out(self, d: Difference) -> str | None:
+        link, item = d.tie.link, d.tie.item
+        if (
+            link is None
+            or item is None
+            or not d.tie.rows
+            or d.tie.kind is not Kind.PHONE
+            or link.type is None
+        ):
+            return None
+        if item.type == link.type:
+            return self._correct(link, item, d.tie.rows[0])
+        if self._s.rules.direction is Direction.TO_ESPOCRM or not self._wished(item):
+            return None
+        if (item.kind, self._draft.of_item(item)) not in self._s.asked:
+            self._draft.questions.append((item.kind, self._draft.of_item(item)))
+            return "lookup"
+        if (item.kind, self._draft.of_item(item)) in self._s.shared:
+            return None
+        return self._recreate(link, item, d.tie.rows)
+
+    def _wished(self, item: Item) -> bool:
+        """Only an edit of this very record can be its user's wish: a shared value changes everywhere (facts §5)."""
+        return bool(self._draft.base.stamp) and self._s.espocrm.modified_at != self._draft.base.stamp
+
+    def _recreate(self, link: Link, item: Item, rows: list[Row]) -> str | None:
+        wanted = kommkz.from_espocrm_type(item.type)
+        enough = [
+            row for row in rows if row.komm_kz == wanted or kommkz.to_espocrm_type(row.komm_kz) == item.type
+        ]
+        old = [row for row in rows if row not in enough and kommkz.to_espocrm_type(row.komm_kz) == link.type]
+        if not old and enough:
+            return None
+        if self._s.rules.type_change == "ask":
+            self._draft.notices.append(Notice(f"readonly_field:{link.key}", "readonly_field", str(item.type)))
+            return "readonly_field"
+        leaves = old[0] if old else rows[0]
+        problem = self._admission.refuses(Side.ADVOWARE, item.kind, leaves.canonical, leaves.now.tlf, link)
+        if problem is not None:
+            return problem
+        if not enough:
+            new = New(item.kind, leaves.now.tlf, wanted, leaves.now.online, leaves.text)
+            self._draft.rows.create(new, Variant.TYPE, link.key)
+        self._draft.rows.empty(leaves, Variant.TYPE, link.key)
+        return "retyping"
+
+    def _correct(self, link: Link, item: Item, row: Row) -> str | None:
+        """A kommKz that turned out to be another corrects the type that we made up from the guess, and only that."""
+        true = kommkz.to_espocrm_type(row.komm_kz)
+        wrong = link.derived_type and row.certain and true is not None and true != item.type
+        if (
+            not wrong
+            or self._s.rules.direction is Direction.TO_ADVOWARE
+            or true not in self._s.rules.acceptance.phone_types
+        ):
+            return None
+        if not self._admission.ready(item.kind):
+            return "settling"
+        self._draft.items[item.kind].edit(item, replace(item, type=true), Variant.TYPE, link.key)
+        return None

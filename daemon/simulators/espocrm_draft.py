@@ -207,7 +207,8 @@ class Draft:
         """The top-level flags, if they changed, beat those of the item that the scalar names."""
         scalar = str(self.now.get(family.scalar) or "")
         flags = {"optOut": family.opted_out, "invalid": family.invalid}
-        beaten = {key: bool(self.now[name]) for key, name in flags.items() if name in self.changed()}
+        changed = self.changed()
+        beaten = {key: bool(self.now[name]) for key, name in flags.items() if name in changed}
         items: list[Any] = self.now[family.data]
         if not beaten or not scalar:
             return items

@@ -96,7 +96,7 @@ class Setup:
                 name: {
                     action: _yes_no(name not in user.hidden(entity, action)) for action in ("read", "edit")
                 }
-                for name in user.hidden(entity, "read") | user.hidden(entity, "edit")
+                for name in sorted(user.hidden(entity, "read") | user.hidden(entity, "edit"))
             }
             for entity in self._entities
         }

@@ -231,8 +231,9 @@ class SharedValues:
         wanted = {key: several[-1] for key, several in self.wanted(items).items()}
         before = {self.family.key(row.name): (row, primary) for row, primary in self.rows(owner)}
         plan = Plan(primary=self._moved_primary(items, wanted, before))
-        for key in before.keys() - wanted.keys():
-            self._plan_removal(plan, owner, key)
+        for key in before:
+            if key not in wanted:
+                self._plan_removal(plan, owner, key)
         for key, want in wanted.items():
             if key in before:
                 self._plan_update(plan, key, want, before[key][0], locked)

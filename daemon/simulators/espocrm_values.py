@@ -60,7 +60,12 @@ def phone_problem(value: Any, international: bool, extensions: bool) -> str | No
     number = _split_extension(value)[0] if extensions else value
     if not number.startswith("+") or _parse(number) != number:
         return "valid"
-    return None if phonenumbers.is_possible_number(phonenumbers.parse(number)) else "valid"
+    return None if _is_possible(number) else "valid"
+
+
+@lru_cache(maxsize=4096)
+def _is_possible(e164: str) -> bool:
+    return phonenumbers.is_possible_number(phonenumbers.parse(e164))
 
 
 @lru_cache(maxsize=4096)

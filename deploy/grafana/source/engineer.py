@@ -28,7 +28,7 @@ def _process(page: dashboard.Dashboard) -> dashboard.Dashboard:
                 "Of the running daemon.",
                 f"max by (version) ({of('build_info')})",
                 "none",
-                legend="{{version}}",
+                name="{{version}}",
             )
         )
         .with_panel(

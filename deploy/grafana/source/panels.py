@@ -18,6 +18,7 @@ from grafana_foundation_sdk.builders import (
 from grafana_foundation_sdk.models.common import (
     BigValueColorMode,
     BigValueGraphMode,
+    BigValueTextMode,
     GraphThresholdsStyleMode,
     LegendDisplayMode,
     LegendPlacement,
@@ -45,9 +46,14 @@ def of(metric: str, **labels: str) -> str:
     return f'{name}{{job="kommsync", instance=~"$instance"{wanted}}}'
 
 
-def query(expr: str, legend: str = "", instant: bool = False) -> prometheus.Dataquery:
-    built = prometheus.Dataquery().expr(expr).legend_format(legend or "__auto")
-    return built.instant() if instant else built.range()
+def _query(expr: str, legend: str = "") -> prometheus.Dataquery:
+    return prometheus.Dataquery().ref_id("A").expr(expr).legend_format(legend or "__auto")
+
+
+def _queries(pairs: list[tuple[str, str]]) -> list[prometheus.Dataquery]:
+    return [
+        _query(expr, legend).ref_id(ref).range() for ref, (expr, legend) in zip("ABCDEF", pairs, strict=False)
+    ]
 
 
 def number(
@@ -58,10 +64,10 @@ def number(
     watch: float | None = None,
     act: float | None = None,
     meaning: dict[str, tuple[str, str]] | None = None,
-    legend: str = "",
+    name: str = "",
     width: int = 4,
 ) -> stat.Panel:
-    """One figure as it is now; with ``meaning`` in words."""
+    """One figure as it is now; with ``meaning`` in words, with ``name`` (a label) the label instead of the figure."""
     panel = (
         stat.Panel()
         .title(title)
@@ -72,7 +78,8 @@ def number(
         .color_mode(BigValueColorMode.BACKGROUND if meaning or act or watch else BigValueColorMode.VALUE)
         .graph_mode(BigValueGraphMode.NONE)
         .reduce_options(common.ReduceDataOptions().calcs(["lastNotNull"]))
-        .with_target(query(expr, legend, instant=True))
+        .with_target(_query(expr, name).instant())
+        .text_mode(BigValueTextMode.NAME if name else BigValueTextMode.AUTO)
         .height(4)
         .span(width)
     )
@@ -116,9 +123,7 @@ def lines(
         panel = panel.stacking(common.StackingConfig().mode(StackingMode.NORMAL))
     for name, colour in palette.NAMED.items():
         panel = panel.override_by_regexp(f"^{name}\\b", [palette.fixed(colour)])
-    for expr, legend in queries:
-        panel = panel.with_target(query(expr, legend))
-    return panel
+    return panel.targets(_queries(queries))  # type: ignore[arg-type]  # list is invariant
 
 
 def timeline(
@@ -140,9 +145,7 @@ def timeline(
         .height(6)
         .span(width)
     )
-    for expr, legend in queries:
-        panel = panel.with_target(query(expr, legend))
-    return panel
+    return panel.targets(_queries(queries))  # type: ignore[arg-type]  # list is invariant
 
 
 def rows(title: str, description: str, expr: str, columns: dict[str, str], width: int = 12) -> table.Panel:
@@ -155,7 +158,7 @@ def rows(title: str, description: str, expr: str, columns: dict[str, str], width
         .datasource(SOURCE)
         .unit("none")
         .thresholds(palette.steps(None, None))
-        .with_target(query(expr, instant=True).format(PromQueryFormat.TABLE))
+        .with_target(_query(expr).instant().format(PromQueryFormat.TABLE))
         .with_transformation(
             DataTransformerConfig(id_val="filterFieldsByName", options={"include": {"names": list(columns)}})
         )

@@ -18,7 +18,10 @@ from statemachine.errors import KommsyncError, SideTrouble
 
 #: A step that takes longer than this without a sign of life is stuck: calls have timeouts far below.
 ALLOWANCE_SECONDS = 300.0
-_LEAST_PAUSE_AFTER_ERROR = 1.0
+#: After trouble of a side the entrance does the waiting; after any other error the next try is not far.
+_AFTER_TROUBLE, _AFTER_ERROR = 5.0, 60.0
+#: An error that comes at once must not make us spin.
+_LEAST_PAUSE = 0.05
 
 log = structlog.get_logger(__name__)
 
@@ -122,10 +125,13 @@ class Loop:
         self._progress.expect(self.name, ALLOWANCE_SECONDS)
 
     async def _take_step(self) -> float:
+        """Seconds from its beginning to the next one."""
+        longest = _AFTER_ERROR
         try:
             pause = await self._step()
         except SideTrouble as error:
             log.debug("step_postponed", loop=self.name, reason=error.reason)
+            longest = _AFTER_TROUBLE
         except KommsyncError as error:
             self._remember(error.reason, detail=error.detail)
         except Exception as error:  # noqa: BLE001 - our own bug must not end the loop
@@ -133,7 +139,7 @@ class Loop:
         else:
             self._recovered()
             return self._interval if pause is None else pause
-        return max(self._interval, _LEAST_PAUSE_AFTER_ERROR)
+        return min(max(self._interval, _LEAST_PAUSE), longest)
 
     def _remember(self, trouble: str, **said: object) -> None:
         if trouble != self._trouble:

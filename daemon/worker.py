@@ -7,17 +7,17 @@ store costs the same for one as for eight. The due index of the store is the tim
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, Protocol
+from typing import Protocol
 
 import anyio
 import structlog
 from anyio.abc import TaskGroup
 
-from daemon.admission import Admission
 from daemon.fresh import FreshLooks
 from daemon.loop import Bell, Loop, Progress
 from daemon.metrics import Metrics
 from daemon.ports import Clock, Person, Random, Store
+from daemon.sync import SyncResult
 from statemachine.errors import ContractBroken, HopelessRecord, KommsyncError, SideTrouble, Throttled
 from statemachine.model import AdvowareRecord, Side
 from statemachine.standing import Event
@@ -36,10 +36,13 @@ _LONGEST_RUN = 1800.0
 GRACE_SECONDS = 5.0
 _STORE_RETRY_SECONDS = 2.0
 
-if TYPE_CHECKING:
-    from daemon.sync import SyncResult
-
 log = structlog.get_logger(__name__)
+
+
+class Entrance(Protocol):
+    """What must be open before anybody is leased: both sides, and what is known of them."""
+
+    async def is_open(self) -> bool: ...
 
 
 class Syncer(Protocol):
@@ -77,7 +80,7 @@ class Worker:
         metrics: Metrics,
         progress: Progress,
         *,
-        admissions: Sequence[Admission],
+        entrances: Sequence[Entrance],
         bell: Bell,
         workers: int,
         owner: str,
@@ -91,7 +94,7 @@ class Worker:
         self._random = random
         self._metrics = metrics
         self._progress = progress
-        self._admissions = admissions
+        self._entrances = entrances
         self._bell = bell
         self._workers = workers
         self._owner = owner
@@ -138,11 +141,12 @@ class Worker:
     async def work_once(self) -> int:
         """Sync who is due now, up to the number of workers; returns how many. For ``once`` and tests."""
         async with anyio.create_task_group() as syncs:
-            return await self._dispatch(syncs)
+            started = await self._dispatch(syncs)
+        return started
 
     async def _may_begin(self) -> bool:
         """Every sync reads both sides."""
-        return all([await admission.is_open() for admission in self._admissions])
+        return all([await entrance.is_open() for entrance in self._entrances])
 
     async def _pause(self) -> float:
         if self.running >= self._workers or not await self._may_begin():

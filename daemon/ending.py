@@ -1,0 +1,73 @@
+"""How a run ends: which transition, which decisions are done, which journal lines are settled (states, sync rules §8).
+
+Called by :mod:`daemon.sync` with the last plan of a run. Pure but for its inputs; no I/O.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from statemachine.case import Decision
+from statemachine.decide import Action
+from statemachine.plan import Plan
+from statemachine.situation import Situation
+from statemachine.standing import Event
+from statemachine.states import State, Trigger
+
+#: After an answer that never came: look again when the write has had time to show itself.
+_UNKNOWN_PAUSE = 60.0
+#: Something is left to write but had to wait for this run to end.
+_SOON = 0.5
+
+
+@dataclass(frozen=True, slots=True)
+class Ending:
+    """``status``: what EspoCRM should show, None: leave it. ``suppressed``: entries on which both sides agreed
+    without us."""
+
+    event: Event
+    decided: tuple[tuple[Decision, str], ...]
+    settled: tuple[int, ...]
+    status: str | None
+    suppressed: int
+
+
+def ending(made: Plan, situation: Situation, used: tuple[Decision, ...], unknown: bool, now: float) -> Ending:
+    """``used``: every decision that a plan of this run followed. ``unknown``: a write has an unknown outcome."""
+    event = _event(made, unknown, now)
+    status = {Trigger.SYNCED: State.CLEAN.value, Trigger.CONFLICT_FOUND: State.CONFLICT.value}.get(
+        event.trigger
+    )
+    suppressed = sum(1 for entry in made.entries if entry.action is Action.AGREE)
+    return Ending(event, _decided(made, situation, used), _settled(made, situation), status, suppressed)
+
+
+def _event(made: Plan, unknown: bool, now: float) -> Event:
+    if unknown:
+        return Event(Trigger.LOOK_AGAIN, "unknown_outcome", now + _UNKNOWN_PAUSE)
+    if not made.idle:
+        return Event(Trigger.LOOK_AGAIN, "more_to_write", now + _SOON)
+    if made.look_again_at is not None:
+        return Event(Trigger.LOOK_AGAIN, "second_look", made.look_again_at)
+    if made.conflicts:
+        kinds = sorted({conflict.kind.value for conflict in made.conflicts})
+        return Event(Trigger.CONFLICT_FOUND, ", ".join(kinds))
+    problems = sorted({entry.problem for entry in made.entries if entry.problem})
+    return Event(Trigger.SYNCED, ", ".join(problems))
+
+
+def _decided(
+    made: Plan, situation: Situation, used: tuple[Decision, ...]
+) -> tuple[tuple[Decision, str], ...]:
+    """A decision is done when it was followed and nothing of it waits; one made for other values is void (§5)."""
+    if made.waits or not made.idle:
+        return ()
+    done = tuple((decision, "done") for decision in used)
+    return (*done, *((decision, "void") for decision in made.void if decision not in used))
+
+
+def _settled(made: Plan, situation: Situation) -> tuple[int, ...]:
+    """All that the base accounts for; a write without effect stays open until it is parked."""
+    parked = {mark.subject for mark in made.parked}
+    stubborn = {w.id for w in situation.case.writes if w.id in made.not_taken and w.gives not in parked}
+    return tuple(w.id for w in situation.case.writes if not w.settled and w.id not in stubborn)

@@ -1,0 +1,85 @@
+"""What a sync asks of EspoCRM beside the arrays: who holds a value, and what people see of the sync (§5, §11).
+
+Called by :mod:`daemon.sync`. Showing a status is best effort: it informs, nothing depends on it.
+"""
+
+from __future__ import annotations
+
+import structlog
+
+from daemon.ports import Clock, Espocrm, Person, Store
+from statemachine import journal, status
+from statemachine.case import Outcome, Shown
+from statemachine.commands import PutRecord
+from statemachine.errors import HopelessRecord, KommsyncError, RecordTrouble
+from statemachine.model import EspocrmRecord, Kind
+from statemachine.normalize import canonical
+from statemachine.situation import Situation
+from statemachine.states import State
+
+log = structlog.get_logger(__name__)
+
+
+class Publisher:
+    def __init__(self, espocrm: Espocrm, store: Store, clock: Clock) -> None:
+        self._espocrm = espocrm
+        self._store = store
+        self._clock = clock
+
+    async def holder(self, kind: Kind, wanted: str, value: str, besides: str, region: str) -> Shown | None:
+        """How the value's present holder shows it: from our store, else by one list call and one GET."""
+        for _, shown in await self._store.holders(kind, wanted, besides):
+            return shown
+        record = await self._espocrm.holder(kind, value, besides)
+        items = record.items(kind) if record else ()
+        return next(
+            (
+                Shown(i.value, type=i.type, primary=i.primary, opt_out=i.opt_out, invalid=i.invalid)
+                for i in items
+                if canonical(i.value, kind, region) == wanted
+            ),
+            None,
+        )
+
+    async def show(
+        self, person: Person, run: str, record: EspocrmRecord, wanted: str | None, situation: Situation
+    ) -> EspocrmRecord | None:
+        """Write ``wanted`` as syncStatus if it is due on its own; returns the record as read afterwards."""
+        answered = not situation.case.base.first
+        if wanted is None or not status.is_due(record, wanted, answered):
+            return None
+        fields = status.fields_alone(wanted, None, 0, None, None, situation.rules)
+        return await self._put(person, run, record, fields, situation)
+
+    async def show_failure(
+        self, person: Person, run: str, situation: Situation, error: RecordTrouble | HopelessRecord
+    ) -> None:
+        """``failed`` or ``permanently_failed`` (``deleted_in_advoware`` where the enum knows it), with the reason."""
+        wanted = State.PERMANENTLY_FAILED.value if isinstance(error, HopelessRecord) else State.FAILED.value
+        if error.reason == "missing_in_advoware" and "deleted_in_advoware" in situation.rules.status_options:
+            wanted = "deleted_in_advoware"
+        if not status.is_due(situation.espocrm, wanted, answered=False):
+            return
+        attempts = person.standing.attempts + 1
+        fields = status.fields_alone(wanted, str(error), attempts, None, None, situation.rules)
+        try:
+            await self._put(person, run, situation.espocrm, fields, situation)
+        except KommsyncError as trouble:
+            log.info("status_not_shown", reason=trouble.reason)
+
+    async def _put(
+        self, person: Person, run: str, record: EspocrmRecord, fields: status.Fields, situation: Situation
+    ) -> EspocrmRecord | None:
+        if "syncStatus" not in dict(fields):
+            return None
+        command = PutRecord(None, None, (), fields)
+        lines = journal.of_record(command, f"status-{run}"[:40], self._clock.now(), situation.rules.region)
+        ids = await self._store.journal(person.espocrm_id, person.bet_nr, run, lines)
+        try:
+            await self._espocrm.put(record, command)
+        except KommsyncError as trouble:
+            await self._store.record(ids, Outcome.REFUSED)
+            log.info("status_not_shown", reason=trouble.reason)
+            return None
+        await self._store.record(ids, Outcome.DONE)
+        return await self._espocrm.get(person.espocrm_id)

@@ -1,0 +1,384 @@
+"""The story of one sync, top to bottom: load both sides, plan, write Advoware, read it, write EspoCRM, read it,
+remember.
+
+Called by :mod:`daemon.worker` for a Beteiligte that was leased. What to do is decided by ``statemachine.plan``,
+which is asked again after every round of writes; how it is written by :mod:`daemon.apply`. Level-triggered: a run
+only looks at what is there, so a crash anywhere in here is healed by the next run. On success the run ends with the one transaction of
+``store.finish``; otherwise it raises, and the worker turns the error into a transition.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable
+from contextlib import AsyncExitStack
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+
+import anyio
+import structlog
+
+from daemon.apply import Applied, Applier
+from daemon.arrival import Arrival, Gone, meet
+from daemon.ending import Ending, ending
+from daemon.locks import ValueLocks
+from daemon.ports import Advoware, Clock, Espocrm, Finish, GuardLimits, Person, Store
+from daemon.publish import Publisher
+from statemachine import looks, plan
+from statemachine.case import Case, ConflictKind, Decision, Outcome, Seen, Variant
+from statemachine.errors import HopelessRecord, Modified, RecordTrouble
+from statemachine.model import AdvowareRecord, EspocrmRecord, Side
+from statemachine.plan import Plan
+from statemachine.rules import Rules
+from statemachine.situation import Situation
+from statemachine.states import Trigger
+
+log = structlog.get_logger(__name__)
+
+#: More rounds than any plan can need; what is left then is looked at again.
+_MOST_ROUNDS = 24
+#: EspoCRM's 409: load and decide again this often before it counts as an error of the record.
+_MOST_RELOADS = 3
+
+
+@dataclass(frozen=True, slots=True)
+class SyncResult:
+    """What the worker needs for its log line and the metrics. ``person`` None: no longer tracked. ``result``: label
+    of ``sync_runs_total``. ``lag``: side and Unix stamp of a change that is now on both sides."""
+
+    person: Person | None
+    result: str
+    writes: tuple[tuple[Side, Variant], ...] = ()
+    suppressed: tuple[tuple[Side, int], ...] = ()
+    unknown_outcomes: tuple[Side, ...] = ()
+    conflicts_found: tuple[ConflictKind, ...] = ()
+    decided: tuple[str, ...] = ()
+    quarantined: int = 0
+    lag: tuple[Side, float] | None = None
+
+
+class Syncer:
+    """One per daemon. ``rules``: asked at the start of every run, so that a reload counts from the next one."""
+
+    def __init__(
+        self,
+        espocrm: Espocrm,
+        advoware: Advoware,
+        store: Store,
+        clock: Clock,
+        rules: Callable[[], Rules],
+        guard: Callable[[], GuardLimits],
+    ) -> None:
+        self.espocrm = espocrm
+        self.advoware = advoware
+        self.store = store
+        self.clock = clock
+        self.rules = rules
+        self.guard = guard
+        self.applier = Applier(espocrm, advoware, store, clock)
+        self.publisher = Publisher(espocrm, store, clock)
+        self.locks = ValueLocks()
+
+    async def run(self, person: Person, run: str, fresh: AdvowareRecord | None = None) -> SyncResult:
+        """Sync one Beteiligte. ``fresh``: a look of the sweep that may serve as the load of Advoware.
+
+        Raises SideTrouble, RecordTrouble, HopelessRecord; whatever was seen until then is remembered.
+        """
+        sync = _Sync(self, person, run, self.rules())
+        try:
+            async with AsyncExitStack() as held:
+                return await sync.tell(fresh, held)
+        except (RecordTrouble, HopelessRecord) as error:
+            await sync.show_failure(error)
+            raise
+        finally:
+            with anyio.CancelScope(shield=True):
+                await sync.remember_looks()
+
+    async def preview(
+        self, person: Person, fresh: AdvowareRecord | None = None
+    ) -> tuple[Situation, Plan] | None:
+        """What a run would begin with, without writing anything: ``plan`` and ``explain`` stop here. None: the
+        record is gone on one side, or its betNr has changed."""
+        sync = _Sync(self, person, "preview", self.rules())
+        arrival = await sync.load(fresh)
+        if isinstance(arrival, Gone):
+            return None
+        return sync.situation, plan.make(sync.situation)
+
+
+class _Sync:
+    """One run. ``situation`` is replaced after every step, never changed."""
+
+    situation: Situation
+
+    def __init__(self, syncer: Syncer, person: Person, run: str, rules: Rules) -> None:
+        self._syncer = syncer
+        self._store = syncer.store
+        self._clock = syncer.clock
+        self._person = person
+        self._run = run
+        self._rules = rules
+        self._case = Case()
+        self._espocrm: Seen | None = None
+        self._advoware: Seen | None = None
+        self._finished = False
+        self._count: Counter[tuple[Side, Variant]] = Counter()
+        self._unknown: list[Side] = []
+        self._decided: dict[tuple[object, ...], Decision] = {}
+        self._wrote_record = False
+        self._reloads = 0
+
+    # 1-2: load both sides
+
+    async def tell(self, fresh: AdvowareRecord | None, held: AsyncExitStack) -> SyncResult:
+        """The whole story."""
+        arrival = await self.load(fresh)
+        if isinstance(arrival, Gone):
+            return await self._end_without_plan(arrival)
+        made = await self._rounds(held)
+        return await self._remember(made)
+
+    async def load(self, fresh: AdvowareRecord | None) -> Arrival:
+        """Both sides at once, and the case file; says if there is nothing to plan."""
+        syncer, person = self._syncer, self._person
+        self._case = await self._store.case(person.espocrm_id, person.bet_nr, _recent(self._rules))
+        arrival = await meet(syncer, person, self._case, self._rules, fresh)
+        if arrival.espocrm is not None:
+            self._espocrm = looks.look_espocrm(arrival.espocrm, self._case.seen_espocrm)
+        if arrival.advoware is not None:
+            self._advoware = looks.look_advoware(arrival.advoware, self._case.seen_advoware)
+        if not isinstance(arrival, Gone):
+            self._set_out(arrival.both())
+        return arrival
+
+    def _set_out(self, records: tuple[EspocrmRecord, AdvowareRecord]) -> None:
+        now = self._clock.now()
+        settled = {
+            part.name
+            for before, after in (
+                (self._case.seen_espocrm, self._espocrm),
+                (self._case.seen_advoware, self._advoware),
+            )
+            if after is not None
+            for part in after.parts
+            if looks.settled(before, after, part.name, self._rules.settle)
+        }
+        self.situation = Situation(
+            records[0], records[1], self._case, self._rules, now, _stamp(now), frozenset(settled)
+        )
+
+    # 3-6: plan, write, read again, until nothing is left
+
+    async def _rounds(self, held: AsyncExitStack) -> Plan:
+        made = self._plan()
+        for _ in range(_MOST_ROUNDS):
+            if made.idle:
+                break
+            goes_on = await self._step(made, held)
+            made = self._plan()
+            if not goes_on:
+                break
+        return made
+
+    def _plan(self) -> Plan:
+        self.situation = replace(self.situation, now=self._clock.now())
+        made = plan.make(self.situation)
+        for decision, _ in made.decided:
+            conflict = decision.conflict
+            key = (conflict.kind, conflict.link_key, conflict.espocrm, conflict.advoware, conflict.emptied)
+            self._decided[key] = decision
+        return made
+
+    async def _step(self, made: Plan, held: AsyncExitStack) -> bool:
+        """The next thing to do; False when it must wait for another run."""
+        if made.questions:
+            await self._ask_who_shares(made)
+            return True
+        if made.rows and not self._wrote_record:
+            return await self._write_advoware(made)
+        if made.lookups:
+            await self._look_up_holders(made, held)
+            return True
+        if made.record is not None and (not self._wrote_record or self.situation.one_at_a_time):
+            return await self._write_espocrm(made)
+        return False
+
+    async def _write_advoware(self, made: Plan) -> bool:
+        applied = await self._syncer.applier.rows(
+            self._person, self._run, made.rows, self.situation.case.limits, self._rules.region
+        )
+        await self._take_in(applied, Side.ADVOWARE)
+        record = await self._syncer.advoware.get(self._person.bet_nr)
+        self._advoware = looks.look_advoware(record, self._advoware)
+        self.situation = replace(self.situation, advoware=record)
+        return not applied.unknown and not applied.fused
+
+    async def _write_espocrm(self, made: Plan) -> bool:
+        if made.record is None:
+            return False
+        applied = await self._syncer.applier.record(
+            self._person, self._run, self.situation.espocrm, made.record, self._rules.region
+        )
+        await self._take_in(applied, Side.ESPOCRM)
+        if applied.fused:
+            return False
+        if applied.modified:
+            self._reloads += 1
+            if self._reloads > _MOST_RELOADS:
+                raise Modified("somebody saves this record again and again", side=Side.ESPOCRM)
+        refused = applied.refused or applied.array_refused or applied.fields_refused
+        self._wrote_record = self._wrote_record or not (refused or applied.modified)
+        if refused:
+            return True
+        await self._read_espocrm(applied.modified)
+        return not applied.unknown
+
+    async def _read_espocrm(self, modified: bool) -> None:
+        record = await self._syncer.espocrm.get(self._person.espocrm_id)
+        self._espocrm = looks.look_espocrm(record, self._espocrm)
+        self.situation = replace(self.situation, espocrm=record)
+        if modified:
+            unsettled = {looks.EMAILS, looks.PHONES}
+            self.situation = replace(self.situation, settled=self.situation.settled - unsettled)
+
+    async def _take_in(self, applied: Applied, side: Side) -> None:
+        """What really happened becomes part of the situation before anything else is decided."""
+        situation, case = self.situation, self.situation.case
+        if applied.limits != case.limits and side is Side.ADVOWARE:
+            await self._store.learn(applied.limits)
+            case = replace(case, limits=applied.limits)
+        case = replace(case, writes=(*case.writes, *applied.writes))
+        rules = (
+            replace(situation.rules, status_fields=frozenset()) if applied.fields_refused else situation.rules
+        )
+        self.situation = replace(
+            situation,
+            case=case,
+            rules=rules,
+            refused={**situation.refused, **applied.refused},
+            one_at_a_time=situation.one_at_a_time or applied.array_refused,
+        )
+        for write in applied.writes:
+            if write.outcome is Outcome.DONE:
+                self._count[write.side, write.variant] += 1
+        if applied.unknown:
+            self._unknown.append(side)
+
+    async def _ask_who_shares(self, made: Plan) -> None:
+        shared = set(self.situation.shared)
+        for kind, canonical in made.questions:
+            if await self._store.holders(kind, canonical, self._person.espocrm_id):
+                shared.add((kind, canonical))
+        asked = self.situation.asked | set(made.questions)
+        self.situation = replace(self.situation, asked=asked, shared=frozenset(shared))
+
+    async def _look_up_holders(self, made: Plan, held: AsyncExitStack) -> None:
+        """Who holds the value now? Nobody else may write it until we have (two rows would come of it, facts §10)."""
+        await held.enter_async_context(
+            self._syncer.locks.hold(f"{kind}:{value}" for kind, value, _ in made.lookups)
+        )
+        holders = dict(self.situation.holders)
+        for kind, canonical, value in made.lookups:
+            holders[kind, canonical] = await self._syncer.publisher.holder(
+                kind, canonical, value, self._person.espocrm_id, self._rules.region
+            )
+        self.situation = replace(self.situation, holders=holders)
+
+    # 7: remember everything in one transaction
+
+    async def _remember(self, made: Plan) -> SyncResult:
+        end = ending(
+            made, self.situation, tuple(self._decided.values()), bool(self._unknown), self._clock.now()
+        )
+        visible = await self._show_status(end)
+        finish = Finish(
+            base=made.base,
+            event=end.event,
+            seen_espocrm=self._espocrm,
+            seen_advoware=self._advoware,
+            pending=made.pending,
+            vanished=made.vanished,
+            conflicts=made.conflicts,
+            decided=end.decided,
+            parked=made.parked,
+            unsyncable=made.unsyncable,
+            notices=made.notices,
+            settled=end.settled,
+            empty_slots=made.empty_slots,
+            visible_status=visible,
+        )
+        person = await self._store.finish(
+            self._person.espocrm_id, self._person.bet_nr, finish, run=self._run, guard=self._syncer.guard()
+        )
+        self._finished = True
+        return self._result(person, end, made)
+
+    async def _show_status(self, end: Ending) -> str | None:
+        """syncStatus on its own, only when it changes to or from one that needs attention (§11)."""
+        record = self.situation.espocrm
+        shown = await self._syncer.publisher.show(self._person, self._run, record, end.status, self.situation)
+        if shown is not None:
+            self._espocrm = looks.look_espocrm(shown, self._espocrm)
+        status = (shown or record).value_of("syncStatus")
+        return None if status is None else str(status)
+
+    async def _end_without_plan(self, gone: Gone) -> SyncResult:
+        """The record is gone on one side, or belongs to another betNr now (§7, §9)."""
+        if gone.hopeless is not None:
+            raise gone.hopeless
+        if gone.finish is None:
+            person = await self._store.move(self._person.espocrm_id, gone.event, run=self._run)
+        else:
+            person = await self._store.finish(
+                self._person.espocrm_id,
+                self._person.bet_nr,
+                gone.finish,
+                run=self._run,
+                guard=self._syncer.guard(),
+            )
+        return SyncResult(person, "dirty" if person else "clean")
+
+    async def show_failure(self, error: RecordTrouble | HopelessRecord) -> None:
+        """Let people see in EspoCRM that this record failed; best effort."""
+        if hasattr(self, "situation"):
+            await self._syncer.publisher.show_failure(self._person, self._run, self.situation, error)
+
+    async def remember_looks(self) -> None:
+        """Seen is renewed by every look, whatever became of the run (§1)."""
+        if self._finished:
+            return
+        for side, seen in ((Side.ESPOCRM, self._espocrm), (Side.ADVOWARE, self._advoware)):
+            if seen is not None:
+                await self._store.looked(self._person.espocrm_id, side, seen)
+
+    def _result(self, person: Person | None, end: Ending, made: Plan) -> SyncResult:
+        known = {(c.kind, c.link_key, c.espocrm, c.advoware) for c in self._case.conflicts}
+        found = [c.kind for c in made.conflicts if (c.kind, c.link_key, c.espocrm, c.advoware) not in known]
+        parked = {p.subject for p in self._case.parked}
+        standing = self._person.standing
+        in_sync = end.event.trigger in (Trigger.SYNCED, Trigger.CONFLICT_FOUND)
+        return SyncResult(
+            person,
+            _RESULTS[end.event.trigger],
+            writes=tuple(self._count.elements()),
+            suppressed=tuple((side, end.suppressed) for side in Side if end.suppressed),
+            unknown_outcomes=tuple(self._unknown),
+            conflicts_found=tuple(found),
+            decided=tuple(decision.by for decision, what in end.decided if what == "done"),
+            quarantined=sum(1 for p in made.parked if p.reason == "quarantined" and p.subject not in parked),
+            lag=(Side(standing.change_side or Side.ESPOCRM), standing.unsynced_since)
+            if in_sync and standing.unsynced_since is not None
+            else None,
+        )
+
+
+_RESULTS = {Trigger.SYNCED: "clean", Trigger.LOOK_AGAIN: "dirty", Trigger.CONFLICT_FOUND: "conflict"}
+
+
+def _recent(rules: Rules) -> float:
+    return max(rules.stale_form, rules.late_effect, rules.loop_window)
+
+
+def _stamp(now: float) -> str:
+    return datetime.fromtimestamp(now, UTC).strftime("%Y-%m-%d %H:%M:%S")

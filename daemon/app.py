@@ -1,7 +1,7 @@
-"""The composition root: all parts of the daemon, put together from what :mod:`daemon.outside` opened, in one task group.
+"""The composition root: all parts of the daemon, put together from what :mod:`daemon.outside` opened.
 
-Made by :mod:`daemon.process` (the real daemon), by :mod:`daemon.once`, the demo and the harness. It knows every part and decides
-nothing. All waiting goes through anyio and all time through the injected clock.
+Made by :mod:`daemon.process` (the real daemon), by the commands, the demo and the harness; run in one task group. It
+knows every part and decides nothing. All waiting goes through anyio and all time through the injected clock.
 """
 
 from __future__ import annotations
@@ -24,8 +24,8 @@ from daemon.outside import Outside
 from daemon.poller import Poller
 from daemon.ports import GuardLimits
 from daemon.scan import FullScan
-from daemon.sightings import Sightings
 from daemon.settings import Settings
+from daemon.sightings import Sightings
 from daemon.sweep import Sweep
 from daemon.sync import Syncer
 from daemon.worker import Worker
@@ -46,13 +46,20 @@ class App:
         self.outside = outside
         settings, clock, metrics = outside.settings, outside.clock, outside.metrics
         self.progress = Progress(clock, metrics)
-        self.admissions = {side: Admission(side, outside.gates[side], outside.store, metrics) for side in Side}
+        self.admissions = {
+            side: Admission(side, outside.gates[side], outside.store, metrics) for side in Side
+        }
         self._due, self._scan_wanted = Bell(), Bell()
         self._stop = anyio.Event()
         fresh = FreshLooks(clock, settings.sync.max_read_age_seconds)
         self.facts = Facts(settings, outside.espocrm, outside.store)
         self.syncer = Syncer(
-            outside.espocrm, outside.advoware, outside.store, clock, self.facts.rules, partial(_guard, settings)
+            outside.espocrm,
+            outside.advoware,
+            outside.store,
+            clock,
+            self.facts.rules,
+            partial(_guard, settings),
         )
         overlap = settings.espocrm.poll_overlap_seconds
         sightings = Sightings(

@@ -1,7 +1,7 @@
 """What EspoCRM says of itself, learnt at start and again now and then, and the rules that follow from it.
 
-Run as a loop by :mod:`daemon.app`; nobody is synced while nothing is known yet, so an EspoCRM that is down at start is no
-error. When the rules have become others than those everybody was synced by, everybody is looked at again
+Run as a loop by :mod:`daemon.app`; nobody is synced while nothing is known yet, so an EspoCRM that is down at start is
+no error. When the rules have become others than those everybody was synced by, everybody is looked at again
 (states, *change_seen*).
 """
 
@@ -76,4 +76,6 @@ class Facts:
 def _spelt(rules: Rules) -> str:
     """The same text in every process: sets have no order of their own."""
     values = {name: getattr(rules, name) for name in rules.__slots__}
-    return repr([(name, sorted(value) if isinstance(value, frozenset) else value) for name, value in values.items()])
+    return repr(
+        [(name, sorted(value) if isinstance(value, frozenset) else value) for name, value in values.items()]
+    )

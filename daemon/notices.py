@@ -1,7 +1,7 @@
 """Shows people in EspoCRM what only they can settle: one Task per cause, closed when it is settled (sync rules §11).
 
-Run as a loop by :mod:`daemon.app` where [notices] is on. What is wanted stands in the store; this opens and closes. Texts are
-German, because secretaries read them; no number and no address is in a name, as names travel in URLs.
+Run as a loop by :mod:`daemon.app` where [notices] is on. What is wanted stands in the store; this opens and closes.
+Texts are German, because secretaries read them; no number and no address is in a name, as names travel in URLs.
 """
 
 from __future__ import annotations
@@ -14,7 +14,14 @@ import structlog
 
 from daemon.ports import Espocrm
 from daemon.store import StoredNotice
-from statemachine.errors import HopelessRecord, KommsyncError, RecordMissing, RecordTrouble, Refused, UnknownOutcome
+from statemachine.errors import (
+    HopelessRecord,
+    KommsyncError,
+    RecordMissing,
+    RecordTrouble,
+    Refused,
+    UnknownOutcome,
+)
 
 RECONCILE_SECONDS = 30.0
 _AT_ONCE = 200
@@ -54,8 +61,8 @@ _TEXTS = {
     ),
     "betnr_changed": Text(
         "Die betNr wurde geändert",
-        "Dieser Datensatz gehört jetzt zu einem anderen Beteiligten in Advoware. Bitte prüfen, ob die neue betNr stimmt,"
-        " und den Administrator entscheiden lassen (kommsync resolve), oder die alte betNr wieder eintragen.",
+        "Dieser Datensatz gehört jetzt zu einem anderen Beteiligten in Advoware. Bitte prüfen, ob die neue betNr"
+        " stimmt, und den Administrator entscheiden lassen (kommsync resolve), oder die alte betNr wieder eintragen.",
         urgent=True,
     ),
     "permanently_failed": Text(
@@ -71,8 +78,8 @@ _TEXTS = {
     ),
     "not_taken": Text(
         "EspoCRM übernimmt eine Änderung nicht",
-        "Eine Nummer oder Adresse ist in EspoCRM vermutlich doppelt angelegt und lässt sich über die Schnittstelle nicht"
-        " ändern. Bitte den Eintrag in EspoCRM von Hand entfernen und neu erfassen.",
+        "Eine Nummer oder Adresse ist in EspoCRM vermutlich doppelt angelegt und lässt sich über die Schnittstelle"
+        " nicht ändern. Bitte den Eintrag in EspoCRM von Hand entfernen und neu erfassen.",
     ),
     "array_refused": Text(
         "EspoCRM nimmt die Liste der Einträge nicht an",
@@ -149,7 +156,9 @@ class Notices:
         alike = Counter((one.notice.topic, one.notice.detail) for one in notices)
         too_many = {kind for kind, number in alike.items() if number > _MOST_ALIKE}
         for topic, detail in sorted(too_many - self._too_many):
-            log.error("too_many_notices", topic=topic, reason=detail, remedy="kommsync list; look for the one cause")
+            log.error(
+                "too_many_notices", topic=topic, reason=detail, remedy="kommsync list; look for the one cause"
+            )
         self._too_many = too_many
         return [one for one in notices if (one.notice.topic, one.notice.detail) not in too_many]
 

@@ -1,6 +1,6 @@
 """``kommsync once``: look at everybody, sync until nothing is due or pending, and say how it ended.
 
-Called by :mod:`daemon.cli` and by tests, with an :class:`daemon.app.App` that does not run. No page, no loops, no signals.
+Called by :mod:`daemon.cli` and by tests, with an :class:`daemon.app.App` that does not run: no loops, no signals.
 """
 
 from __future__ import annotations
@@ -31,14 +31,15 @@ class Ended:
     states: dict[State, int]
 
 
-async def run_once(app: App, timeout: float) -> Ended:  # noqa: ASYNC109 - the command's option
-    """``timeout`` in seconds. The exit codes are those of interfaces, *Commands*."""
+async def run_once(app: App, seconds: float) -> Ended:
+    """``seconds``: the command's timeout. The exit codes are those of interfaces, *Commands*."""
     reason = "timeout"
-    with anyio.move_on_after(timeout):
+    with anyio.move_on_after(seconds):
         await app.recover()
         async with anyio.create_task_group() as background:
             app.tend_gates(background.start_soon)
-            background.start_soon(app.worker.run)
+            work_is_over = anyio.Event()
+            background.start_soon(_work, app, work_is_over)
             try:
                 await _everything(app)
                 reason = ""
@@ -46,12 +47,11 @@ async def run_once(app: App, timeout: float) -> Ended:  # noqa: ASYNC109 - the c
                 reason = error.reason
                 log.warning("once_ended_early", reason=error.reason, detail=error.detail)
             app.worker.stop()
-            await _idle(app)
+            await work_is_over.wait()
             background.cancel_scope.cancel()
     with anyio.CancelScope(shield=True):
         await app.maintenance.show()
-        ended = await _ended(app, reason)
-    return ended
+    return await _ended(app, reason)
 
 
 async def _everything(app: App) -> None:
@@ -85,9 +85,9 @@ async def _is_busy(app: App) -> bool:
     return counts[State.DIRTY] > 0 or due <= app.outside.clock.now()
 
 
-async def _idle(app: App) -> None:
-    while app.worker.running:
-        await anyio.sleep(_LOOK_SECONDS)
+async def _work(app: App, over: anyio.Event) -> None:
+    await app.worker.run()
+    over.set()
 
 
 async def _ended(app: App, reason: str) -> Ended:

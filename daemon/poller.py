@@ -125,7 +125,9 @@ class Poller:
         if before is None or self._cursor is None or before - offset <= max(self._overlap, _OFFSET_STEP):
             return False
         back = stamp_of((moment(self._cursor.newest[0]) or server_time) - (before - offset))
-        log.warning("clock_of_espocrm_jumped_back", seconds=round(before - offset), remedy="check its time service")
+        log.warning(
+            "clock_of_espocrm_jumped_back", seconds=round(before - offset), remedy="check its time service"
+        )
         await self._store.set_note(CURSOR_NOTE, back)
         self._cursor = _Cursor((back, ""), self._clock.monotonic())
         self._scan_wanted.ring()

@@ -1,7 +1,7 @@
 """``kommsync run``: the daemon as a process – signals, systemd, the web face, and a new :class:`App` per reload.
 
-Called by :mod:`daemon.cli`. The web face and the metrics live as long as the process; the store, both sides and the loops
-live as long as the settings hold.
+Called by :mod:`daemon.cli`. The web face and the metrics live as long as the process; the store, both sides and the
+loops live as long as the settings hold.
 """
 
 from __future__ import annotations
@@ -150,7 +150,9 @@ def _bound(new: Settings, old: Settings) -> Settings:
     """Where the process lives cannot change while it lives."""
     store = new.store.model_copy(update={"path": old.store.path})
     if (new.store.path, new.web) != (old.store.path, old.web):
-        log.warning("needs_restart", keys=["store.path", "web.host", "web.port"], consequence="the old values stay")
+        log.warning(
+            "needs_restart", keys=["store.path", "web.host", "web.port"], consequence="the old values stay"
+        )
     return new.model_copy(update={"store": store, "web": old.web})
 
 

@@ -1,8 +1,8 @@
 """The full scan: everybody in EspoCRM against everybody we track, by id, page by page.
 
-Run as a loop by :mod:`daemon.app`, at start, every [full_scan_interval_seconds] and when the poller asks for it. It finds
-what the change feed cannot show: records that are gone or restored (no new modifiedAt, facts/EspoCRM §1.6), stamps from
-jumped clocks, a restored EspoCRM. It holds one page at a time and decides nothing about content.
+Run as a loop by :mod:`daemon.app`, at start, every [full_scan_interval_seconds] and when the poller asks for it. It
+finds what the change feed cannot show: records that are gone or restored (no new modifiedAt, facts/EspoCRM §1.6),
+stamps from jumped clocks, a restored EspoCRM. It holds one page at a time and decides nothing about content.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from statemachine.states import State, Trigger
 
 LAST_SCAN_NOTE = "espocrm_last_scan"
 #: Why a Beteiligte that shares its betnr with another is not synced (§7).
-DOUBLED_BET_NR = "doubled_betnr"
+DOUBLED_BET_NR = "betnr_doubled"
 #: So many records may be older than we know them before it is a restored EspoCRM (§7).
 _MOST_OLDER = 10
 _SLICE = 500
@@ -87,7 +87,9 @@ class FullScan:
         note = await self._store.get_note(LAST_SCAN_NOTE)
         return float(note) if note is not None else self._clock.now()
 
-    async def _compare(self, rows: dict[str, Listed], after: str, end: str | None, suspects: _Suspects) -> None:
+    async def _compare(
+        self, rows: dict[str, Listed], after: str, end: str | None, suspects: _Suspects
+    ) -> None:
         """One page against those whom we track between its first and its last id."""
         while True:
             people = await self._store.scan_slice(after, _SLICE)
@@ -144,9 +146,9 @@ class FullScan:
     async def _ask_single_twin(self, person: Person) -> None:
         """Refused because two records held its betnr, and now it is the only one (§7)."""
         standing = person.standing
-        if standing.state is State.PERMANENTLY_FAILED and standing.reason == DOUBLED_BET_NR:
-            if len(await self._store.by_bet_nr(person.bet_nr)) == 1:
-                await self._store.move(person.espocrm_id, Event(Trigger.ASKED, reason="betnr_single_again"))
+        refused = standing.state is State.PERMANENTLY_FAILED and standing.reason == DOUBLED_BET_NR
+        if refused and len(await self._store.by_bet_nr(person.bet_nr)) == 1:
+            await self._store.move(person.espocrm_id, Event(Trigger.ASKED, reason="betnr_single_again"))
 
 
 def _older(modified_at: str, version: int | None, person: Person) -> bool:

@@ -1,7 +1,7 @@
 """What a row of EspoCRM's list means: somebody new, a change, or nothing that we have not seen already.
 
-Used by :mod:`daemon.poller` and :mod:`daemon.scan`, which bring the rows. It decides nothing about content: it says "look
-again" and the sync finds out. Rows cost no transition when their stamp and version are those of our last look
+Used by :mod:`daemon.poller` and :mod:`daemon.scan`, which bring the rows. It decides nothing about content: it says
+"look again" and the sync finds out. Rows cost no transition when their stamp and version are those of our last look
 and that look was *ripe*: saves become visible seconds after their modifiedAt, and a torn read carries the new
 modifiedAt already (facts/EspoCRM §1.2, §10), so an unripe look is repeated once by a plain GET.
 """
@@ -97,7 +97,8 @@ class Sightings:
             if person is None:
                 await self._newcomer(row, self.true_time(row))
             elif person.standing.state is State.SYNCING:
-                self._busy.add(row.id)  # its own read or write may be what we see; judged when the run is over
+                # its own read or write may be what we see: judged when the run is over
+                self._busy.add(row.id)
             elif self.is_known(person, row):
                 self._busy.discard(row.id)
                 await self._ripen(person, row)
@@ -114,7 +115,11 @@ class Sightings:
     async def differs(self, person: Person, row: Listed) -> None:
         """A row of the full scan that is not as we last saw it. Who is due anyway will be looked at anyway."""
         standing = person.standing
-        due = standing.state is State.DIRTY and standing.due_at is not None and standing.due_at <= self._clock.now()
+        due = (
+            standing.state is State.DIRTY
+            and standing.due_at is not None
+            and standing.due_at <= self._clock.now()
+        )
         if standing.state is not State.SYNCING and not due:
             await self.report(person, row, self.true_time(row) if row.modified_at > person.stamp else None)
 
@@ -160,7 +165,9 @@ class Sightings:
 
     async def _newcomer(self, row: Listed, changed_at: float | None) -> None:
         if row.bet_nr_problem:
-            log.warning("betnr_unusable", espocrm_id=row.id, remedy="enter a positive number or leave it empty")
+            log.warning(
+                "betnr_unusable", espocrm_id=row.id, remedy="enter a positive number or leave it empty"
+            )
         if row.bet_nr is None:
             self._settled.add(row)
             return

@@ -121,7 +121,9 @@ class Sweep:
         due = self._next_at + pause
         late = started - due > self._interval
         if late and not self._is_late:
-            log.warning("sweep_cannot_keep_up", remedy="raise sweep_interval_seconds or max_requests_per_second")
+            log.warning(
+                "sweep_cannot_keep_up", remedy="raise sweep_interval_seconds or max_requests_per_second"
+            )
         self._is_late = late or (self._is_late and due < started)
         self._next_at = max(due, started - self._interval)
         return max(self._next_at - started, 0.0)
@@ -155,7 +157,9 @@ class Sweep:
     async def _look_at(self, people: list[Person]) -> int:
         """Concurrently; returns at how many. The first trouble of the side ends it and is raised."""
         waiting = [person for person in people if not self._syncs_soon(person)]
-        before = await self._book.seen([person.espocrm_id for person in waiting], Side.ADVOWARE) if waiting else {}
+        before = (
+            await self._book.seen([person.espocrm_id for person in waiting], Side.ADVOWARE) if waiting else {}
+        )
         turns = iter(waiting)
         trouble: list[SideTrouble] = []
 
@@ -191,7 +195,9 @@ class Sweep:
             return
         except (RecordTrouble, HopelessRecord) as error:
             self._set_aside(person)
-            log.info("look_at_advoware_failed", bet_nr=person.bet_nr, reason=error.reason, detail=error.detail)
+            log.info(
+                "look_at_advoware_failed", bet_nr=person.bet_nr, reason=error.reason, detail=error.detail
+            )
             return
         after = look_advoware(record, before)
         if changed(before, after):
@@ -206,7 +212,8 @@ class Sweep:
         if now is None or now.bet_nr != person.bet_nr:
             return
         if now.standing.state is State.SYNCING or (known is not None and known.at >= record.asked_at):
-            self._edited[person.espocrm_id] = self._clock.monotonic()  # its run may be what we saw: look again
+            # its run may be what we saw: look again
+            self._edited[person.espocrm_id] = self._clock.monotonic()
             return
         after = look_advoware(record, known)
         if changed(known, after):
@@ -215,9 +222,7 @@ class Sweep:
         await self._book.looked(person.espocrm_id, Side.ADVOWARE, after)
 
     async def _change_seen(self, person: Person, reason: str) -> None:
-        event = Event(
-            Trigger.CHANGE_SEEN, reason=reason, changed_at=self._clock.now(), side=Side.ADVOWARE
-        )
+        event = Event(Trigger.CHANGE_SEEN, reason=reason, changed_at=self._clock.now(), side=Side.ADVOWARE)
         if await self._book.move(person.espocrm_id, event) is not None:
             self._metrics.changes_detected[Side.ADVOWARE].inc()
             self._wake()

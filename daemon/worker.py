@@ -1,7 +1,7 @@
 """Takes who is due and has them synced; whatever comes of a run becomes one event, one log line and the metrics.
 
-Run by :mod:`daemon.app`. It knows nothing of phones and mails. One dispatcher leases for all workers, because a trip to the
-store costs the same for one as for eight. The due index of the store is the timer; the bell only saves waiting.
+Run by :mod:`daemon.app`. It knows nothing of phones and mails. One dispatcher leases for all workers, because a trip to
+the store costs the same for one as for eight. The due index of the store is the timer; the bell only saves waiting.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from daemon.metrics import Metrics
 from daemon.ports import Clock, Person, Random, Store
 from daemon.sync import SyncResult
 from statemachine.errors import ContractBroken, HopelessRecord, KommsyncError, SideTrouble, Throttled
-from statemachine.model import AdvowareRecord, Side
+from statemachine.model import AdvowareRecord
 from statemachine.standing import Event
 from statemachine.states import State, Trigger
 
@@ -124,25 +124,20 @@ class Worker:
             await self._dispatch(syncs)
             return await self._pause()
 
-        return Loop(LOOP, dispatch, _LOOK_SECONDS, clock=self._clock, progress=self._progress, bell=self._bell)
+        return Loop(
+            LOOP, dispatch, _LOOK_SECONDS, clock=self._clock, progress=self._progress, bell=self._bell
+        )
 
-    async def _dispatch(self, syncs: TaskGroup) -> int:
+    async def _dispatch(self, syncs: TaskGroup) -> None:
         """Start who is due. Whoever is leased is started, even if we are stopped in between."""
         free = self._workers - self.running
         if free <= 0 or not await self._may_begin():
-            return 0
+            return
         with anyio.CancelScope(shield=True):
             people = await self._store.lease(self._owner, free)
             for person in people:
                 self.running += 1
                 syncs.start_soon(self._sync, person)
-        return len(people)
-
-    async def work_once(self) -> int:
-        """Sync who is due now, up to the number of workers; returns how many. For ``once`` and tests."""
-        async with anyio.create_task_group() as syncs:
-            started = await self._dispatch(syncs)
-        return started
 
     async def _may_begin(self) -> bool:
         """Every sync reads both sides."""

@@ -64,6 +64,7 @@ def finish(
     if person.bet_nr == bet_nr:
         _leave(turn, espocrm_id, bet_nr, left)
         fuses.register(turn, espocrm_id, bet_nr, left.vanished, guard)
+        person = people.find(turn, espocrm_id) or person  # as it was seen by now
     return people.shift(turn, person, left.event, run)
 
 

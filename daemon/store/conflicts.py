@@ -18,6 +18,10 @@ from statemachine.standing import Event
 from statemachine.states import Trigger
 
 CONFLICT = msgspec.json.Decoder(Conflict)
+WAITING = (
+    "SELECT conflict_id, body, keep, decided_by, at FROM decisions"
+    " WHERE espocrm_id = ? AND outcome = 'waiting' ORDER BY id"
+)
 
 
 def open_of(turn: Turn, espocrm_id: str) -> tuple[Conflict, ...]:
@@ -28,11 +32,7 @@ def open_of(turn: Turn, espocrm_id: str) -> tuple[Conflict, ...]:
 
 def waiting_of(turn: Turn, espocrm_id: str) -> tuple[Decision, ...]:
     """Decisions that no run has carried out yet, oldest first."""
-    rows = turn.rows(
-        "SELECT conflict_id, body, keep, decided_by, at FROM decisions"
-        " WHERE espocrm_id = ? AND outcome = 'waiting' ORDER BY id",
-        espocrm_id,
-    )
+    rows = turn.rows(WAITING, espocrm_id)
     return tuple(
         Decision(replace(CONFLICT.decode(row[1]), id=row[0]), Keep(row[2]), row[3], row[4]) for row in rows
     )

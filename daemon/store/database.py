@@ -15,6 +15,7 @@ from typing import Any, Literal, TypeVar
 
 import aiosqlite
 import anyio
+import msgspec
 
 from daemon.store.errors import StoreTrouble
 from daemon.store.ownership import own_file
@@ -72,6 +73,8 @@ class Database:
                 result: T = await connection._execute(work, connection._conn)  # noqa: SLF001
         except sqlite3.Error as error:
             raise trouble(error) from None
+        except msgspec.MsgspecError:
+            raise StoreTrouble("a stored value is not what this kommsync stores: restore a backup") from None
         return result
 
     async def close(self) -> None:
@@ -95,9 +98,9 @@ def transact(sql: sqlite3.Connection, begin: Begin, work: Callable[[], T]) -> T:
 
 
 def trouble(error: sqlite3.Error) -> StoreTrouble:
-    """SQLite's own words name tables and files, never values."""
-    code = getattr(error, "sqlite_errorname", "SQLITE_ERROR")
-    return StoreTrouble(f"{code}: {error}")
+    """SQLite's own words name tables and files, never values; those of Python's module may quote one."""
+    code = getattr(error, "sqlite_errorname", None)
+    return StoreTrouble(type(error).__name__ if code is None else f"{code}: {error}")
 
 
 def is_sound(sql: sqlite3.Connection) -> bool:

@@ -20,7 +20,7 @@ _OF_PERSON = (
     "SELECT link_key, side, base_value, hold, since FROM vanished"
     " WHERE espocrm_id = ? AND bet_nr = ? ORDER BY since"
 )
-_COUNTED = (
+COUNTED = (
     "SELECT count(*) FROM vanished WHERE side = ? AND hold IN ('pending', 'held', 'carried') AND since > ?"
 )
 _ONE = "espocrm_id = ? AND bet_nr = ? AND link_key = ? AND side = ? AND base_value = ?"
@@ -79,7 +79,7 @@ def _put(
 def _blow_if_too_many(turn: Turn, side: Side, guard: GuardLimits, since: float) -> None:
     if state(turn, side) is not Fuse.INTACT:
         return
-    count, total = turn.number(_COUNTED, side, since), links.total(turn, "links")
+    count, total = turn.number(COUNTED, side, since), links.total(turn, "links")
     if exceeds(count, total, guard.max_deletions, guard.max_deletion_share):
         blow(turn, side, Fuse.DELETIONS, f"{count} of {total} entries vanished")
 
@@ -143,6 +143,9 @@ def may_delete(turn: Turn, espocrm_id: str, link_key: str, side: Side) -> bool:
 def _base_value(turn: Turn, espocrm_id: str, bet_nr: int, link_key: str) -> str:
     """A deletion that follows from a decision was never registered; it counts all the same (§5)."""
     row = turn.row(
-        "SELECT canonical FROM links WHERE espocrm_id = ? AND bet_nr = ? AND key = ?", espocrm_id, bet_nr, link_key
+        "SELECT canonical FROM links WHERE espocrm_id = ? AND bet_nr = ? AND key = ?",
+        espocrm_id,
+        bet_nr,
+        link_key,
     )
     return "" if row is None else row[0]

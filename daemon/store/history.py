@@ -43,11 +43,15 @@ def of_bet_nr(turn: Turn, bet_nr: int, limit: int) -> list[HistoryRow]:
         *map(_write, turn.rows(_WRITES, bet_nr, limit)),
         *map(_decision, turn.rows(_DECISIONS, bet_nr, limit)),
     ]
-    # Within one moment: what led to a write, the write, what followed it.
-    lines.sort(
-        key=lambda line: (line["at"], line["what"] == "transition" and line["from"] == "syncing", line["id"])
-    )
+    lines.sort(key=lambda line: (line["at"], _rank(line), line["id"]))
     return lines[-limit:]
+
+
+def _rank(line: HistoryRow) -> int:
+    """Within one moment: what led to a run, what it did, how it ended."""
+    if line["what"] != "transition":
+        return 1
+    return 2 if line["from"] == "syncing" else 0
 
 
 _NEWEST = "WHERE bet_nr = ? ORDER BY at DESC, id DESC LIMIT ?"

@@ -12,6 +12,10 @@ from statemachine.case import Outcome, Shown, Write
 
 _WRITE = msgspec.json.Decoder(Write)
 _COLUMNS = "id, outcome, settled, body"
+OF_PAIR = (
+    f"SELECT {_COLUMNS} FROM writes WHERE espocrm_id = ? AND bet_nr = ?"  # noqa: S608 - ours
+    " AND (settled = 0 OR at >= ?) ORDER BY id"
+)
 
 
 def add(turn: Turn, espocrm_id: str, bet_nr: int, run: str, writes: Sequence[Write]) -> list[int]:
@@ -49,11 +53,7 @@ def settle(turn: Turn, ids: Sequence[int]) -> None:
 
 def of_pair(turn: Turn, espocrm_id: str, bet_nr: int, since: float) -> tuple[Write, ...]:
     """The unsettled ones and those since a moment, oldest first."""
-    rows = turn.rows(
-        f"SELECT {_COLUMNS} FROM writes WHERE espocrm_id = ? AND bet_nr = ?"  # noqa: S608 - ours
-        " AND (settled = 0 OR at >= ?) ORDER BY id",
-        espocrm_id, bet_nr, since,
-    )  # fmt: skip
+    rows = turn.rows(OF_PAIR, espocrm_id, bet_nr, since)
     return tuple(from_row(row) for row in rows)
 
 

@@ -14,24 +14,25 @@ from statemachine.states import State, Trigger
 _DUE = (
     "p.state IN ('dirty', 'failed') AND p.due_at <= ?1 AND (p.paused_until IS NULL OR p.paused_until <= ?1)"
 )
-LEASE = f"{people.SELECTED} WHERE {_DUE} ORDER BY p.due_at LIMIT ?2"
+LEASE = f"{people.selected_by('persons_due')} WHERE {_DUE} ORDER BY p.due_at LIMIT ?2"
 _THESE = "p.espocrm_id IN (SELECT value FROM json_each(?3))"
 LEASE_ONLY = f"{people.SELECTED} WHERE {_THESE} AND {_DUE} ORDER BY p.due_at LIMIT ?2"
 NEXT_DUE = (
-    "SELECT due_at FROM persons WHERE state IN ('dirty', 'failed') AND due_at IS NOT NULL"
+    "SELECT due_at FROM persons INDEXED BY persons_due WHERE state IN ('dirty', 'failed') AND due_at IS NOT NULL"
     " AND (paused_until IS NULL OR paused_until <= ?) ORDER BY due_at LIMIT 1"
 )
 NEXT_RESUMED = (
-    "SELECT min(max(due_at, paused_until)) FROM persons WHERE paused_until > ? AND paused_until < 9e15"
-    " AND state IN ('dirty', 'failed')"
+    "SELECT min(max(due_at, paused_until)) FROM persons INDEXED BY persons_paused"
+    " WHERE paused_until > ? AND paused_until < 9e15 AND state IN ('dirty', 'failed')"
 )
-SWEEP = (
-    f"SELECT {people.COLUMNS} FROM looks l CROSS JOIN persons p ON p.espocrm_id = l.espocrm_id"  # noqa: S608 - ours
-    " LEFT JOIN seen s ON s.espocrm_id = p.espocrm_id AND s.side = 'espocrm'"
-    " WHERE l.advoware_at < ? ORDER BY l.advoware_at LIMIT ?"
-)
+SWEEP = f"{people.SELECTED_BY_LOOK} WHERE l.advoware_at < ? ORDER BY l.advoware_at LIMIT ?"
+LEASED = f"{people.SELECTED} WHERE p.state = ? AND p.owner IS NOT ?"
+OLDEST_LOOK = "SELECT min(advoware_at) FROM looks"
 SCAN = f"{people.SELECTED} WHERE p.espocrm_id > ? ORDER BY p.espocrm_id LIMIT ?"
-RESET = f"{people.SELECTED} WHERE p.state = 'permanently_failed' AND p.due_at <= ? ORDER BY p.due_at LIMIT ?"
+RESET = (
+    f"{people.selected_by('persons_reset')}"
+    " WHERE p.state = 'permanently_failed' AND p.due_at <= ? ORDER BY p.due_at LIMIT ?"
+)
 
 
 def lease(turn: Turn, owner: str, limit: int, only: Sequence[str]) -> list[Person]:
@@ -55,7 +56,7 @@ def next_due(turn: Turn) -> float | None:
 
 def recover(turn: Turn, owner: str) -> int:
     """Leases of a dead process: whatever it did is in the journal, so looking again is all that is needed."""
-    rows = turn.rows(f"{people.SELECTED} WHERE p.state = ? AND p.owner IS NOT ?", State.SYNCING, owner)
+    rows = turn.rows(LEASED, State.SYNCING, owner)
     for row in rows:
         people.shift(turn, people.from_row(row), Event(Trigger.INTERRUPTED, "interrupted"))
     return len(rows)
@@ -80,5 +81,5 @@ def scan_slice(turn: Turn, after_id: str, limit: int) -> list[Person]:
 
 def oldest_look(turn: Turn) -> float | None:
     """When Advoware was looked at for the person that waits longest; 0 while one was never looked at."""
-    row = turn.row("SELECT min(advoware_at) FROM looks")
+    row = turn.row(OLDEST_LOOK)
     return None if row is None else row[0]

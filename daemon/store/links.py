@@ -17,6 +17,10 @@ from statemachine.model import Base, Kind, Link
 
 _LINK = msgspec.json.Decoder(Link)
 _BASE = msgspec.json.Decoder(Base)
+HOLDERS = (
+    "SELECT l.espocrm_id, l.body FROM links l JOIN persons p USING (espocrm_id, bet_nr)"
+    " WHERE l.kind = ? AND l.canonical = ? AND l.espocrm_id <> ?"
+)
 
 
 def read(turn: Turn, espocrm_id: str, bet_nr: int) -> Base | None:
@@ -133,11 +137,7 @@ def youngest_aside(turn: Turn, espocrm_id: str) -> int | None:
 
 def holders(turn: Turn, kind: Kind, canonical: str, besides: str) -> list[tuple[str, Shown]]:
     """Other tracked persons whose base holds the value, with the item as of the base."""
-    rows = turn.rows(
-        "SELECT l.espocrm_id, l.body FROM links l JOIN persons p USING (espocrm_id, bet_nr)"
-        " WHERE l.kind = ? AND l.canonical = ? AND l.espocrm_id <> ? ORDER BY l.espocrm_id",
-        kind, canonical, besides,
-    )  # fmt: skip
+    rows = turn.rows(HOLDERS, kind, canonical, besides)
     return [(row[0], _shown(_LINK.decode(row[1]))) for row in rows]
 
 

@@ -21,10 +21,17 @@ COLUMNS = (
     "p.espocrm_id, p.bet_nr, p.state, p.reason, p.since, p.due_at, p.attempts, p.noted, p.unsynced_since,"
     " p.change_side, s.stamp, s.version, l.advoware_at, p.paused_until"
 )
-SELECTED = (
-    f"SELECT {COLUMNS} FROM persons p LEFT JOIN looks l ON l.espocrm_id = p.espocrm_id"  # noqa: S608 - ours
-    " LEFT JOIN seen s ON s.espocrm_id = p.espocrm_id AND s.side = 'espocrm'"
-)
+_SEEN = " LEFT JOIN seen s ON s.espocrm_id = p.espocrm_id AND s.side = 'espocrm'"
+_FROM = f"LEFT JOIN looks l ON l.espocrm_id = p.espocrm_id{_SEEN}"
+SELECTED = f"SELECT {COLUMNS} FROM persons p {_FROM}"  # noqa: S608 - ours
+#: The same, from the looks on.
+SELECTED_BY_LOOK = f"SELECT {COLUMNS} FROM looks l CROSS JOIN persons p ON p.espocrm_id = l.espocrm_id{_SEEN}"  # noqa: S608 - ours
+BY_BET_NR = f"{SELECTED} WHERE p.bet_nr = ? ORDER BY p.espocrm_id"
+
+
+def selected_by(index: str) -> str:
+    """SELECTED along one index, where SQLite without statistics would choose a worse one."""
+    return f"SELECT {COLUMNS} FROM persons p INDEXED BY {index} {_FROM}"  # noqa: S608 - ours
 
 
 def from_row(row: Row) -> Person:
@@ -38,9 +45,7 @@ def find(turn: Turn, espocrm_id: str) -> Person | None:
 
 
 def by_bet_nr(turn: Turn, bet_nr: int) -> list[Person]:
-    return [
-        from_row(row) for row in turn.rows(f"{SELECTED} WHERE p.bet_nr = ? ORDER BY p.espocrm_id", bet_nr)
-    ]
+    return [from_row(row) for row in turn.rows(BY_BET_NR, bet_nr)]
 
 
 def discover(turn: Turn, espocrm_id: str, bet_nr: int, changed_at: float | None) -> Person:

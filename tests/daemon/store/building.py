@@ -35,7 +35,9 @@ class HandClock:
 
 
 def opener(path: Path, clock: HandClock, *, exclusive: bool = True, schedule: Schedule = SCHEDULE) -> Opener:
-    return lambda: SqliteStore.open(path, clock, random.Random(1), schedule, history_days=30, exclusive=exclusive)
+    return lambda: SqliteStore.open(
+        path, clock, random.Random(1), schedule, history_days=30, exclusive=exclusive
+    )
 
 
 def link(key: str, value: str = "0511 1234560", kind: Kind = Kind.PHONE, row_id: int = 1) -> Link:

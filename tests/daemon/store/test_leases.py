@@ -1,0 +1,158 @@
+"""Who is due and who has whom; each question is a step in an index."""
+
+import re
+import sqlite3
+import time
+from pathlib import Path
+
+import pytest
+
+from daemon.ports import Finish
+from daemon.store import SqliteStore, conflicts, counts, desk, fuses, journal, leases, links, notices, people
+from statemachine.case import Parked
+from statemachine.model import Side
+from statemachine.states import State, Trigger
+from tests.daemon.store.building import START, HandClock, Opener, base, done, lease_one, link, seen, synced
+
+
+async def test_the_oldest_due_first_and_nobody_twice(store: SqliteStore, clock: HandClock) -> None:
+    for number, name in enumerate("cab"):
+        clock.time = START + number
+        await store.discover(name, number + 1, None)
+    first = await store.lease("me", 2)
+    assert [person.espocrm_id for person in first] == ["c", "a"]
+    assert {person.standing.state for person in first} == {State.SYNCING}
+    assert [person.espocrm_id for person in await store.lease("me", 5)] == ["b"]
+    assert await store.next_due() is None
+
+
+async def test_a_lease_can_be_restricted_to_some(store: SqliteStore) -> None:
+    for number, name in enumerate("abc"):
+        await store.discover(name, number + 1, None)
+    assert [person.espocrm_id for person in await store.lease("me", 5, only=["c", "nobody"])] == ["c"]
+
+
+async def test_who_is_not_due_yet_is_not_leased(store: SqliteStore, clock: HandClock) -> None:
+    await store.discover("a", 1, None)
+    await lease_one(store)
+    await store.move("a", done(Trigger.ATTEMPT_FAILED))
+    assert await store.lease("me", 5) == []
+    due = await store.next_due()
+    assert due is not None
+    clock.time = due
+    assert len(await store.lease("me", 5)) == 1
+
+
+async def test_only_leases_of_others_are_recovered(store: SqliteStore) -> None:
+    await store.discover("a", 1, None)
+    await store.discover("b", 2, None)
+    await store.lease("dead", 1, only=["a"])
+    await store.lease("me", 1, only=["b"])
+    assert await store.recover("me") == 1
+    assert [(await store.person(one)).standing.state for one in "ab"] == [State.DIRTY, State.SYNCING]  # type: ignore[union-attr]
+    assert (await store.history(1))[-1]["trigger"] == "interrupted"
+
+
+async def test_the_reset_takes_those_whose_time_has_come(store: SqliteStore, clock: HandClock) -> None:
+    for number in range(3):
+        await store.discover(f"p{number}", number, None)
+        await lease_one(store, f"p{number}")
+        await store.move(f"p{number}", done(Trigger.GAVE_UP, "access_denied"))
+    clock.time += 1000
+    assert await store.reset_due(2) == 2
+    assert await store.reset_due(2) == 1
+    assert await store.reset_due(2) == 0
+
+
+async def test_a_reset_ends_the_quarantine(store: SqliteStore, clock: HandClock) -> None:
+    await store.discover("a", 1, None)
+    parked = (Parked("1", "quarantined", "+49", START),)
+    await synced(store, "a", 1, Finish(base(link("1")), done(Trigger.GAVE_UP), parked=parked))
+    assert (await store.case("a", 1, 0)).parked == parked
+    clock.time += 1000
+    await store.reset_due(1)
+    assert (await store.case("a", 1, 0)).parked == ()
+
+
+async def test_the_sweep_goes_round_by_the_oldest_look(store: SqliteStore) -> None:
+    for number, name in enumerate("abc"):
+        await store.discover(name, number + 1, None)
+    await store.looked("a", Side.ADVOWARE, seen(START + 2))
+    await store.looked("b", Side.ADVOWARE, seen(START + 1))
+    slice_ = await store.sweep_slice(START + 10, 10)
+    assert [(person.espocrm_id, person.looked_at) for person in slice_] == [
+        ("c", 0.0),
+        ("b", START + 1),
+        ("a", START + 2),
+    ]
+    assert [person.espocrm_id for person in await store.sweep_slice(START + 2, 1)] == ["c"]
+
+
+async def test_the_scan_goes_by_id(store: SqliteStore) -> None:
+    for number, name in enumerate("bca"):
+        await store.discover(name, number + 1, None)
+    assert [person.espocrm_id for person in await store.scan_slice("", 2)] == ["a", "b"]
+    assert [person.espocrm_id for person in await store.scan_slice("b", 2)] == ["c"]
+
+
+@pytest.mark.parametrize(
+    ("statement", "index"),
+    [
+        (leases.LEASE, "persons_due"),
+        (leases.NEXT_DUE, "persons_due"),
+        (leases.NEXT_RESUMED, "persons_paused"),
+        (leases.RESET, "persons_reset"),
+        (leases.SWEEP, "looks_sweep"),
+        (leases.SCAN, "PRIMARY KEY"),
+        (leases.LEASED, "persons_by_state"),
+        (leases.OLDEST_LOOK, "looks_sweep"),
+        (desk.LIST_ALL, "persons_by_bet_nr"),
+        (desk.LIST_STATE, "persons_by_state"),
+        (desk.OLDEST_UNSYNCED, "persons_unsynced"),
+        (desk.FAILED, "persons_by_state"),
+        (people.BY_BET_NR, "persons_by_bet_nr"),
+        (links.HOLDERS, "links_by_value"),
+        (fuses.COUNTED, "vanished_by_side"),
+        (conflicts.WAITING, "decisions_waiting"),
+        (journal.OF_PAIR, "writes_by_pair"),
+        (notices.TO_OPEN, "notices_to_open"),
+        (notices.TO_CLOSE, "notices_to_close"),
+        (counts.COUNT, "persons_by_state"),
+    ],
+)
+async def test_nothing_is_searched_row_by_row(
+    store: SqliteStore, path: Path, statement: str, index: str
+) -> None:
+    sql = sqlite3.connect(path)
+    try:
+        plan = [row[3] for row in sql.execute(f"EXPLAIN QUERY PLAN {statement}", [1] * _places(statement))]
+    finally:
+        sql.close()
+    assert index in plan[0], plan
+    assert not [step for step in plan if "TEMP B-TREE FOR ORDER" in step and index != "writes_by_pair"]
+    assert not [step for step in plan[1:] if step.startswith("SCAN")]
+
+
+def _places(statement: str) -> int:
+    numbered = [int(number) for number in re.findall(r"\?(\d)", statement)]
+    return max(numbered, default=statement.count("?"))
+
+
+async def test_ten_thousand_persons(open_store: Opener) -> None:
+    """Generous bounds: shared machines stall. What matters is that nothing is quadratic."""
+    async with open_store() as store:
+        began = time.perf_counter()
+        await store._engine.write(_discover_many, 10_000)
+        inserted = time.perf_counter() - began
+        began = time.perf_counter()
+        for _ in range(20):
+            assert len(await store.lease("me", 8)) == 8
+        leased = time.perf_counter() - began
+        assert (await store.counts())[State.SYNCING] == 160
+    assert inserted < 10
+    assert leased < 2
+
+
+def _discover_many(turn: object, number: int) -> None:
+    for one in range(number):
+        people.discover(turn, f"person{one:05}", one + 1, None)  # type: ignore[arg-type]

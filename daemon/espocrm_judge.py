@@ -20,7 +20,8 @@ from statemachine.errors import (
 )
 from statemachine.model import Side
 
-_VALIDATION = re.compile(r"field: (\w+), type: (\w+)")
+#: Letters only: these words are shown, and nothing that a person typed may be among them.
+_VALIDATION = re.compile(r"field: ([A-Za-z]{1,40}), type: ([A-Za-z]{1,40})\b")
 _MAX_SIZE = re.compile(r"Max size should not exceed (\d{1,6})\b")
 _HINT = "check the key in [espocrm], then `kommsync check`"
 

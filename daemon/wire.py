@@ -53,7 +53,7 @@ class HttpWire:
         session = self._reads if request.method == "GET" else self._writes
         if session is None:
             raise NotSent("the connection has been closed")
-        host = URL(request.url).host or "no host"
+        host = request.url.partition("//")[2].partition("/")[0] or "no host"
         try:
             return await self._exchange(session, request, timeout)
         except aiohttp.ConnectionTimeoutError:
@@ -68,7 +68,7 @@ class HttpWire:
             raise Lost(f"{host} broke off ({_kind(error)})") from None
         except ValueError:  # a header with a line break, a character that no header can hold
             raise NotSent(
-                "the request cannot be sent as it is; check the credentials for stray characters"
+                "the request cannot be sent; check URL and credentials for stray characters"
             ) from None
 
     def _session(self, *, force_close: bool) -> aiohttp.ClientSession:

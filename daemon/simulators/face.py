@@ -39,10 +39,10 @@ async def serve(
         return _response(delivery.answer)
 
     server = web.Server(handle, access_log=None, max_line_size=65536, max_field_size=65536)
-    runner = web.ServerRunner(server)
+    runner = web.ServerRunner(server, shutdown_timeout=1.0)
     await runner.setup()
     try:
-        site = web.TCPSite(runner, host, port, shutdown_timeout=1.0)
+        site = web.TCPSite(runner, host, port)
         await site.start()
         yield f"http://{host}:{runner.addresses[0][1]}"
     finally:

@@ -3,8 +3,8 @@ remember.
 
 Called by :mod:`daemon.worker` for a Beteiligte that was leased. What to do is decided by ``statemachine.plan``,
 which is asked again after every round of writes; how it is written by :mod:`daemon.apply`. Level-triggered: a run
-only looks at what is there, so a crash anywhere in here is healed by the next run. On success the run ends with the one transaction of
-``store.finish``; otherwise it raises, and the worker turns the error into a transition.
+only looks at what is there, so a crash anywhere in here is healed by the next run. On success the run ends with the
+one transaction of ``store.finish``; otherwise it raises, and the worker turns the error into a transition.
 """
 
 from __future__ import annotations

@@ -50,6 +50,7 @@ class Draft:
     notices: list[Notice] = field(default_factory=list)
     lookups: dict[Value, str] = field(default_factory=dict)
     questions: list[Value] = field(default_factory=list)
+    void: list[Decision] = field(default_factory=list)
     pending: list[Pending] = field(default_factory=list)
     again: list[float] = field(default_factory=list)
     keeps_base: set[str] = field(default_factory=set)

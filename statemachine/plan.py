@@ -44,7 +44,8 @@ _PASSING = frozenset({"pending", "settling", "lookup", "fuse", "merging", "retyp
 class Plan:
     """``rows`` come first; ``record`` is to be sent only when ``rows`` is empty and ``lookups`` and ``questions`` are
     answered. ``look_again_at``: when something pending wants another look. ``base``: what may be remembered as
-    agreed now. ``decided``: decisions that this plan follows. ``not_taken``: journal ids that had no effect."""
+    agreed now. ``decided``: decisions that this plan follows. ``void``: decisions made for values that are no longer there.
+    ``not_taken``: journal ids that had no effect."""
 
     rows: tuple[RowCommand, ...]
     record: PutRecord | None
@@ -60,6 +61,7 @@ class Plan:
     lookups: tuple[tuple[Kind, str, str], ...] = ()
     questions: tuple[Value, ...] = ()
     not_taken: tuple[int, ...] = ()
+    void: tuple[Decision, ...] = ()
     look_again_at: float | None = None
     empty_slots: int = 0
 
@@ -84,7 +86,15 @@ def make(situation: Situation) -> Plan:
     else:
         _entries(draft, holds)
         carry_flags(draft, admission)
+        draft.void.extend(_void(draft))
     return _finished(draft)
+
+
+def _void(draft: Draft) -> list[Decision]:
+    """A decision carries the values it was made for; where they differ now it is void (§5), unless it merely waits."""
+    followed = [decision for decision, _ in draft.decided]
+    waiting = {e.tie.link.key for e in draft.entries if e.tie.link and e.problem in _PASSING}
+    return [d for d in draft.s.case.decisions if d not in followed and d.conflict.link_key not in waiting]
 
 
 def _draft(situation: Situation) -> Draft:
@@ -151,6 +161,7 @@ def _finished(draft: Draft) -> Plan:
         lookups=tuple((kind, canonical, value) for (kind, canonical), value in draft.lookups.items()),
         questions=tuple(draft.questions),
         not_taken=tuple(write.id for write in draft.rebased.not_taken),
+        void=tuple(draft.void),
         look_again_at=min(draft.again, default=None),
         empty_slots=len(draft.diff.rows.slots),
     )

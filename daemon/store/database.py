@@ -50,13 +50,15 @@ class Database:
         """Opens or creates the file. Raises StoreTrouble."""
         try:
             own_file(path)
-            return cls(await aiosqlite.connect(path, timeout=_BUSY_SECONDS, isolation_level=None))
+            with anyio.CancelScope(shield=True):
+                connection = await aiosqlite.connect(path, timeout=_BUSY_SECONDS, isolation_level=None)
         except OSError as error:
             raise StoreTrouble(
                 f"{path} cannot be created: {error.strerror}; make its directory, or set store.path"
             ) from None
         except sqlite3.Error as error:
             raise StoreTrouble(f"{path} cannot be opened: {error}") from None
+        return cls(connection)
 
     @property
     def lock(self) -> anyio.Lock:
@@ -114,8 +116,14 @@ def is_sound(sql: sqlite3.Connection) -> bool:
 
 
 def choose_journal(sql: sqlite3.Connection) -> None:
-    """For the process that has the store for itself; the mode stays in the file."""
-    sql.execute(f"PRAGMA journal_mode = {'WAL' if wal_is_safe(sqlite3.sqlite_version_info) else 'DELETE'}")
+    """For the process that has the store for itself; the mode stays in the file. While a command has it open the mode
+    cannot change: a rollback journal will do until the next start, a write-ahead log would not be safe."""
+    wal = wal_is_safe(sqlite3.sqlite_version_info)
+    try:
+        sql.execute(f"PRAGMA journal_mode = {'WAL' if wal else 'DELETE'}")
+    except sqlite3.OperationalError:
+        if not wal:
+            raise
 
 
 def set_up(sql: sqlite3.Connection) -> None:

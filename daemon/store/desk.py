@@ -81,7 +81,8 @@ _LISTED = "bet_nr, espocrm_id, state, reason, since, attempts, due_at, paused_un
 _AFTER = "(bet_nr, espocrm_id) > (?, ?) ORDER BY bet_nr, espocrm_id LIMIT ?"
 LIST_ALL = f"SELECT {_LISTED} FROM persons WHERE {_AFTER}"  # noqa: S608 - ours
 LIST_STATE = f"SELECT {_LISTED} FROM persons WHERE state = ? AND {_AFTER}"  # noqa: S608 - ours
-OLDEST_UNSYNCED = "SELECT min(unsynced_since) FROM persons WHERE unsynced_since IS NOT NULL"
+#: Whoever was given up waits for a human, not for us: he is counted and alerted by his state, not by the lag.
+OLDEST_UNSYNCED = "SELECT min(unsynced_since) FROM persons WHERE unsynced_since IS NOT NULL AND state != 'permanently_failed'"
 FAILED = "SELECT espocrm_id FROM persons WHERE state IN ('failed', 'permanently_failed') LIMIT ?"
 _UNDECIDED = "NOT EXISTS (SELECT 1 FROM decisions d WHERE d.conflict_id = c.id AND d.outcome = 'waiting')"
 _CONFLICTS = f"SELECT id, since, body, espocrm_id, bet_nr FROM conflicts c WHERE {_UNDECIDED}"  # noqa: S608 - ours

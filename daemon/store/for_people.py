@@ -17,8 +17,7 @@ from daemon.store.engine import Engine
 from daemon.store.history import HistoryRow
 from daemon.store.notices import StoredNotice
 from statemachine.case import Wish, Write
-from statemachine.standing import Event
-from statemachine.states import State, Trigger
+from statemachine.states import State
 
 #: How many persons are moved in one transaction, so that a running sync never waits long.
 _SLICE = 500
@@ -97,8 +96,7 @@ class ForPeople:
 
     async def resume_person(self, espocrm_id: str) -> Person | None:
         """Ends its pause; trigger ``asked``. None when it is not tracked."""
-        await self._engine.write(people.pause, espocrm_id, None)
-        return await self._engine.write(people.ask, espocrm_id, Event(Trigger.ASKED, "resumed"))
+        return await self._engine.write(people.resume, espocrm_id)
 
     # notices
 

@@ -170,6 +170,11 @@ def pause(turn: Turn, espocrm_id: str, until: float | None) -> bool:
     return turn.do("UPDATE persons SET paused_until = ? WHERE espocrm_id = ?", until, espocrm_id) > 0
 
 
+def resume(turn: Turn, espocrm_id: str) -> Person | None:
+    pause(turn, espocrm_id, None)
+    return ask(turn, espocrm_id, Event(Trigger.ASKED, "resumed"))
+
+
 def ask(turn: Turn, espocrm_id: str, event: Event) -> Person | None:
     """A human wants another try: what was parked is judged afresh, that of a running sync included (§10)."""
     person = find(turn, espocrm_id)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
@@ -78,7 +78,7 @@ def owner_of(path: Path) -> str | None:
 
 
 async def _own(path: Path, ownership: Ownership, clock: Clock) -> Database:
-    ownership.take()
+    await _take(ownership)
     base = await Database.connect(path)
     try:
         if not await base.hop(database.is_sound):
@@ -86,11 +86,20 @@ async def _own(path: Path, ownership: Ownership, clock: Clock) -> Database:
             _begin_anew(path, clock)
             base = await Database.connect(path)
         await base.hop(database.choose_journal)
-        await _prepare(base, ownership)
+        await prepare(base, ownership, _PATIENCE_SECONDS)
     except BaseException:
         await base.close()
         raise
     return base
+
+
+async def _take(ownership: Ownership) -> None:
+    """A command that asks who has the store holds the lock for a moment."""
+    for _ in range(10):
+        with suppress(StoreInUse):
+            return ownership.take()
+        await anyio.sleep(0.02)
+    return ownership.take()
 
 
 def _begin_anew(path: Path, clock: Clock) -> None:
@@ -106,24 +115,26 @@ def _begin_anew(path: Path, clock: Clock) -> None:
 async def _join(path: Path, ownership: Ownership) -> Database:
     base = await Database.connect(path)
     try:
-        await _prepare(base, ownership)
+        await prepare(base, ownership, _PATIENCE_SECONDS)
     except BaseException:
         await base.close()
         raise
+    ownership.release()
     return base
 
 
-async def _prepare(base: Database, ownership: Ownership) -> None:
-    """The schema is changed by one process alone: under the daemon's feet it would break the daemon."""
+async def prepare(base: Database, ownership: Ownership, patience: float) -> None:
+    """Brings the schema up. One process alone does it: under the daemon's feet it would break the daemon. ``patience``:
+    seconds that another one has for it. Raises StoreInUse, StoreTooNew, StoreTrouble."""
     known = schema.steps()
-    with anyio.CancelScope(deadline=anyio.current_time() + _PATIENCE_SECONDS) as patience:
-        while await base.hop(lambda sql: schema.missing(sql, known)):
-            try:
-                ownership.take()
-            except StoreInUse:
-                if patience.cancel_called:
-                    raise
-                await anyio.sleep(0.05)
-                continue
+    deadline = anyio.current_time() + patience
+    while await base.hop(lambda sql: schema.missing(sql, known)):
+        try:
+            ownership.take()
+        except StoreInUse:
+            if anyio.current_time() >= deadline:
+                raise
+            await anyio.sleep(0.05)
+        else:
             await base.hop(lambda sql: schema.migrate(sql, schema.missing(sql, known)))
     await base.hop(database.set_up)

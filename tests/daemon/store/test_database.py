@@ -11,7 +11,6 @@ import sqlite3
 import stat
 import subprocess
 import sys
-from collections.abc import Iterator
 from contextlib import closing
 from importlib.resources import files
 from pathlib import Path
@@ -23,7 +22,9 @@ import structlog
 
 from daemon.ports import Finish
 from daemon.store import SqliteStore, StoreInUse, StoreTooNew, StoreTrouble, owner_of, schema
-from daemon.store.database import is_sound, wal_is_safe
+from daemon.store.database import Database, is_sound, wal_is_safe
+from daemon.store.ownership import Ownership
+from daemon.store.sqlite import prepare
 from daemon.store.turn import Turn
 from statemachine.errors import KommsyncError
 from statemachine.model import Kind
@@ -357,7 +358,7 @@ async def test_every_schema_that_was_ever_released_is_brought_up(path: Path, ope
 
 
 @pytest.fixture
-def later(tmp_path: Path) -> Iterator[Path]:
+def later(tmp_path: Path) -> Path:
     """The migrations as a later release may bring them: one that works, one that fails half way."""
     folder = tmp_path / "migrations"
     folder.mkdir()
@@ -385,15 +386,37 @@ def test_a_migration_that_fails_leaves_the_file_at_the_one_before(path: Path, la
         assert [step.version for step in schema.missing(sql, known)] == [3]
 
 
-async def test_no_command_changes_the_schema_under_a_running_daemon(
-    open_store: Opener, path: Path, clock: HandClock
-) -> None:
+async def test_no_command_changes_the_schema_under_a_running_daemon(open_store: Opener, path: Path) -> None:
     async with open_store() as store:
         await store._engine._database.hop(lambda sql: sql.execute("PRAGMA user_version = 0"))
-        with anyio.move_on_after(0.2) as waited:
-            async with opener(path, clock, exclusive=False)():
-                pytest.fail("opened")
-        assert waited.cancelled_caught
+        base_ = await Database.connect(path)
+        try:
+            with pytest.raises(StoreInUse):
+                await prepare(base_, Ownership(path), patience=0.06)
+        finally:
+            await base_.close()
+
+
+async def test_a_command_that_made_the_file_does_not_keep_it(open_store: Opener, open_beside: Opener) -> None:
+    async with open_beside() as command, open_store() as store:
+        await store.discover("a", 1, None)
+        assert await command.person("a") is not None
+
+
+async def test_asking_for_the_owner_hinders_nobody(open_store: Opener, path: Path) -> None:
+    async with open_store():
+        pass
+    asking = Ownership(path)
+    asking.take()
+
+    async def let_go() -> None:
+        await anyio.sleep(0.01)
+        asking.release()
+
+    async with anyio.create_task_group() as group:
+        group.start_soon(let_go)
+        async with open_store() as store:
+            assert await store.next_due() is None
 
 
 # --- other rules for values

@@ -159,11 +159,12 @@ class Gate:
             raise self._standing_trouble(self._last)
 
     def _standing_trouble(self, last: SideTrouble) -> SideTrouble:
+        """Only the class, not the adapter's kind of it: no password was sent, no connection was tried."""
         if isinstance(last, Throttled):
-            return Throttled(
-                max(0.0, self._not_before - self._clock.monotonic()), last.detail, side=self.side
-            )
-        return type(last)(last.detail, side=self.side)
+            rest = max(0.0, self._not_before - self._clock.monotonic())
+            return Throttled(rest, last.detail, side=self.side)
+        kind = CredentialsRefused if isinstance(last, CredentialsRefused) else SideDown
+        return kind(last.detail, side=self.side)
 
     async def _until_due(self) -> None:
         # a timer, not a flag: late news may have moved the moment meanwhile

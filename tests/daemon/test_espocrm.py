@@ -12,11 +12,13 @@ import pytest
 from daemon.answers import Reply
 from daemon.clock import SystemClock
 from daemon.espocrm import HttpEspocrm, SignIn, by_hmac, by_key
-from daemon.espocrm_codec import read_bet_nr, write_body, write_item
+from daemon.espocrm_codec import read_bet_nr, read_page, write_body, write_item
 from daemon.espocrm_judge import judge
+from daemon.gate import Gate
 from daemon.ports import Answer
 from daemon.simulators.espocrm import EspoWorld, mail, phone
-from daemon.transport import Lost, NotSent
+from daemon.simulators.face import serve
+from daemon.transport import Lost, NotSent, Transport
 from daemon.wire import HttpWire
 from statemachine.commands import PutRecord
 from statemachine.errors import (
@@ -32,11 +34,17 @@ from statemachine.errors import (
     UnexpectedAnswer,
     UnknownOutcome,
 )
-from statemachine.model import EspocrmRecord, Item, Kind
+from statemachine.model import EspocrmRecord, Item, Kind, Side
 from tests.daemon.wires import START, ScriptedWire, WorldWire, dice, gate, json_answer, text_answer, transport
 
 ID = "6b02664591611d68b"
-MAIL = {"emailAddress": "Max@Example.de", "lower": "max@example.de", "primary": True, "optOut": True, "invalid": False}
+MAIL = {
+    "emailAddress": "Max@Example.de",
+    "lower": "max@example.de",
+    "primary": True,
+    "optOut": True,
+    "invalid": False,
+}
 PHONE = {"phoneNumber": "+495111234560", "type": "Office", "primary": True, "optOut": False, "invalid": False}
 RECORD: dict[str, Any] = {
     "id": ID,
@@ -55,8 +63,9 @@ def without(key: str, record: dict[str, Any] = RECORD) -> dict[str, Any]:
     return {name: value for name, value in record.items() if name != key}
 
 
-def client(wire: Any, sign_in: SignIn = by_key("key"), **options: Any) -> HttpEspocrm:
-    return HttpEspocrm(transport(wire, judge, gate()), "http://crm.invalid/", sign_in, **options)
+def client(wire: Any, sign_in: SignIn | None = None, **options: Any) -> HttpEspocrm:
+    line = transport(wire, judge, gate())
+    return HttpEspocrm(line, "http://crm.invalid/", sign_in or by_key("key"), **options)
 
 
 class Office:
@@ -74,7 +83,7 @@ class Office:
         return self.world.create_person(lastName=f"Muster{number}", betnr=number, **more)
 
 
-def shown(value: object, **headers: str) -> HttpEspocrm:
+def shown(value: object, **headers: Any) -> HttpEspocrm:
     return client(ScriptedWire(json_answer(value, **headers)))
 
 
@@ -126,13 +135,16 @@ async def test_a_record_is_read_with_every_item_as_it_came() -> None:
         ("text", UnexpectedAnswer),
     ],
 )
-async def test_a_bad_record_is_an_error_and_never_an_empty_array(body: object, error: type[KommsyncError]) -> None:
+async def test_a_bad_record_is_an_error_and_never_an_empty_array(
+    body: object, error: type[KommsyncError]
+) -> None:
     with pytest.raises(error):
         await shown(body).get(ID)
 
 
 @pytest.mark.parametrize(
-    "body", [b"", b"  ", b"<html></html>", b'{"id": "6b', b"\xff\xfe", b"null", b"[" * 5000, b'{"id": "\\ud800"}']
+    "body",
+    [b"", b"  ", b"<html></html>", b'{"id": "6b', b"\xff\xfe", b"null", b"[" * 5000, b'{"id": "\\ud800"}'],
 )
 async def test_what_is_no_json_is_an_error(body: bytes) -> None:
     with pytest.raises(UnexpectedAnswer):
@@ -140,7 +152,12 @@ async def test_what_is_no_json_is_an_error(body: bytes) -> None:
 
 
 async def test_unknown_words_and_further_keys_do_no_harm() -> None:
-    odd = {**RECORD, "syncStatus": "nie gehört", "neu": [1], "phoneNumberData": [{**PHONE, "type": "Sekretariat"}]}
+    odd = {
+        **RECORD,
+        "syncStatus": "nie gehört",
+        "neu": [1],
+        "phoneNumberData": [{**PHONE, "type": "Sekretariat"}],
+    }
     record = await shown(odd).get(ID)
     assert record.value_of("syncStatus") == "nie gehört"
     assert record.phones[0].type == "Sekretariat"
@@ -191,7 +208,9 @@ async def test_what_is_sent_back_untouched_bumps_nothing() -> None:
     """Facts §4.1: a missing or extra key, or another order, would bump modifiedAt and come back as an echo."""
     office = Office()
     person = office.add(
-        1, phones=[phone("+495111234560", "Office", primary=True), phone("+491701234567")], mails=[mail("Max@X.de", primary=True)]
+        1,
+        phones=[phone("+495111234560", "Office", primary=True), phone("+491701234567")],
+        mails=[mail("Max@X.de", primary=True)],
     )
     before = await office.crm.get(person)
     office.now += 60
@@ -222,7 +241,9 @@ def test_a_new_item_has_exactly_the_keys_that_get_shows() -> None:
 def test_each_array_goes_with_its_scalar() -> None:
     """Facts §3.6: without it a stored old primary refuses every array."""
     second = Item(Kind.PHONE, "+4922", "Fax", primary=True)
-    body = write_body(PutRecord(None, (Item(Kind.PHONE, "+4911", "Home"), second), (), (("syncStatus", "clean"),)))
+    body = write_body(
+        PutRecord(None, (Item(Kind.PHONE, "+4911", "Home"), second), (), (("syncStatus", "clean"),))
+    )
     assert body["phoneNumber"] == "+4922"
     assert body["syncStatus"] == "clean"
     assert "emailAddress" not in body
@@ -263,7 +284,12 @@ def saved(record: EspocrmRecord) -> PutRecord:
     [
         (json_answer({"values": {}}, 409, X_Status_Reason="modified"), Modified),
         (json_answer([], 409, X_Status_Reason="duplicate"), Refused),
-        (text_answer(status=400, X_Status_Reason="Field validation failure; field: phoneNumber, type: valid."), Refused),
+        (
+            text_answer(
+                status=400, X_Status_Reason="Field validation failure; field: phoneNumber, type: valid."
+            ),
+            Refused,
+        ),
         (text_answer(status=403, X_Status_Reason="No edit access."), AccessDenied),
         (text_answer(status=403), CredentialsRefused),
         (text_answer(status=401), CredentialsRefused),
@@ -294,8 +320,8 @@ async def test_the_world_refuses_a_bad_number_and_a_stale_version() -> None:
     assert (caught.value.field, caught.value.rule) == ("phoneNumber", "valid")
     assert record.version_number is not None
     office.world.edit_person(person, description="neu")
+    good = Item(Kind.PHONE, "+495111234560", "Office", primary=True)
     with pytest.raises(Modified):
-        good = Item(Kind.PHONE, "+495111234560", "Office", primary=True)
         await office.crm.put(record, PutRecord(None, (good,), ()))
 
 
@@ -349,7 +375,16 @@ async def test_a_limit_that_was_lowered_meanwhile_is_learnt() -> None:
 
 
 @pytest.mark.parametrize(
-    ("total", "rows", "more"), [(-1, 2, True), (-2, 2, False), (-2, 200, False), (7, 2, False), (500, 200, True), (None, 200, True), (-1, 0, False)]
+    ("total", "rows", "more"),
+    [
+        (-1, 2, True),
+        (-2, 2, False),
+        (-2, 200, False),
+        (7, 2, False),
+        (500, 200, True),
+        (None, 200, True),
+        (-1, 0, False),
+    ],
 )
 async def test_whether_there_is_more(total: int | None, rows: int, more: bool) -> None:
     row = {"id": ID, "modifiedAt": "2026-11-22 03:50:54"}
@@ -447,7 +482,10 @@ async def test_the_facts_of_an_instance_without_the_entity() -> None:
 
 
 async def test_missing_rights_for_tasks_are_named() -> None:
-    me = {"user": {"id": "u"}, "acl": {"table": {"Task": {"create": "yes", "read": "all", "edit": "own"}, "User": False}}}
+    me = {
+        "user": {"id": "u"},
+        "acl": {"table": {"Task": {"create": "yes", "read": "all", "edit": "own"}, "User": False}},
+    }
     wire = ScriptedWire(json_answer(me), json_answer({}), json_answer({}), text_answer("true"))
     facts = await client(wire).facts()
     assert facts.task_rights_missing == ("Task: edit all", "User: read all", "assignmentPermission: all")
@@ -472,7 +510,8 @@ async def test_another_holder_of_a_value_is_found_whatever_the_case() -> None:
 
 async def test_a_holder_that_vanishes_between_the_two_requests_is_none() -> None:
     wire = ScriptedWire(
-        json_answer({"list": [{"id": ID}]}), text_answer(status=404, X_Status_Reason=f"Record {ID} does not exist.")
+        json_answer({"list": [{"id": ID}]}),
+        text_answer(status=404, X_Status_Reason=f"Record {ID} does not exist."),
     )
     assert await client(wire).holder(Kind.EMAIL, "a@x.de", "other") is None
 
@@ -520,11 +559,6 @@ async def test_a_deleted_record_is_missing_and_a_sick_one_is_not() -> None:
 
 
 async def test_over_real_http() -> None:
-    from daemon.gate import Gate
-    from daemon.simulators.face import serve
-    from daemon.transport import Transport
-    from statemachine.model import Side
-
     office = Office()
     person = office.add(1, phones=[phone("+495111234560", "Office", primary=True)])
     async with serve(office.world, lambda: office.now) as url, HttpWire(4) as wire:
@@ -534,7 +568,7 @@ async def test_over_real_http() -> None:
         crm = HttpEspocrm(line, url, by_key(office.world.api_user.api_key or ""))
         await crm.probe()
         record = await crm.get(person)
-        await crm.put(record, PutRecord((Item(Kind.EMAIL, "ä&b@x.de".replace("ä", "a"), None, True),), None, ()))
+        await crm.put(record, PutRecord((Item(Kind.EMAIL, "a&b@x.de", None, True),), None, ()))
         assert (await crm.get(person)).emails[0].value == "a&b@x.de"
         assert [row.id for row in (await crm.changed("", None)).rows] == [person]
         found = await crm.holder(Kind.PHONE, "+495111234560", "other")
@@ -542,7 +576,5 @@ async def test_over_real_http() -> None:
 
 
 def test_the_reply_of_a_page_without_rows_has_no_more() -> None:
-    from daemon.espocrm_codec import read_page
-
     reply = Reply.of(json_answer({"total": -1, "list": []}), 0, 0)
     assert not read_page(reply, 200).more

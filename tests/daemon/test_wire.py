@@ -2,7 +2,6 @@
 
 import os
 import socket
-import subprocess
 import sys
 import tracemalloc
 import zlib
@@ -44,7 +43,10 @@ async def breaking(answer: bytes) -> AsyncIterator[tuple[str, list[bytes]]]:
             if answer:
                 await stream.send(answer)
 
-    async with await anyio.create_tcp_listener(local_host="127.0.0.1") as listener, anyio.create_task_group() as group:
+    async with (
+        await anyio.create_tcp_listener(local_host="127.0.0.1") as listener,
+        anyio.create_task_group() as group,
+    ):
         group.start_soon(listener.serve, handle)
         port = listener.extra(anyio.abc.SocketAttribute.local_port)
         yield f"http://127.0.0.1:{port}/x", got
@@ -176,12 +178,16 @@ async def test_an_address_that_is_none_sends_nothing(url: str) -> None:
 async def test_credentials_that_no_header_can_hold_send_nothing_and_are_not_shown() -> None:
     async with HttpWire(2) as wire:
         with pytest.raises(NotSent) as caught:
-            await wire.send(Request("GET", "http://127.0.0.1:9/", headers=(("X-Api-Key", "geheim\r\nX: y"),)), 5)
+            await wire.send(
+                Request("GET", "http://127.0.0.1:9/", headers=(("X-Api-Key", "geheim\r\nX: y"),)), 5
+            )
     assert "geheim" not in str(caught.value)
 
 
 @pytest.mark.parametrize("method", ["PUT", "POST", "DELETE"])
-@pytest.mark.parametrize("answer", [b"", b"HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\nhalf", b"rubbish\r\n\r\n"])
+@pytest.mark.parametrize(
+    "answer", [b"", b"HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\nhalf", b"rubbish\r\n\r\n"]
+)
 async def test_a_write_is_never_repeated_by_itself(method: str, answer: bytes) -> None:
     """aiohttp would send a PUT and a DELETE a second time (sync-rules §8)."""
     async with breaking(answer) as (url, got), HttpWire(2) as wire:
@@ -261,25 +267,19 @@ asyncio.run(main(sys.argv[1]))
 
 @pytest.mark.needs_program("openssl")
 async def test_a_certificate_is_always_checked_and_a_ca_comes_from_the_environment(tmp_path: Path) -> None:
-    subprocess.run(
-        ["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes", "-days", "2",
-         "-subj", "/CN=127.0.0.1", "-addext", "subjectAltName=IP:127.0.0.1",
-         "-keyout", tmp_path / "key.pem", "-out", tmp_path / "cert.pem"],
-        check=True,
-        capture_output=True,
-    )  # fmt: skip
+    certificate = tmp_path / "cert.pem"
+    made = "openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -days 2 -subj /CN=127.0.0.1"
+    files = ["-keyout", str(tmp_path / "key.pem"), "-out", str(certificate)]
+    await anyio.run_process([*made.split(), "-addext", "subjectAltName=IP:127.0.0.1", *files])
 
-    def run(**environment: str) -> str:
-        done = subprocess.run(
+    async def run(**environment: str) -> str:
+        done = await anyio.run_process(
             [sys.executable, "-c", _TLS, str(tmp_path)],
             env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path), **environment},
-            capture_output=True,
-            text=True,
-            check=True,
         )
-        return done.stdout.strip()
+        return done.stdout.decode().strip()
 
-    refused = run()
+    refused = await run()
     assert refused.startswith("NotSent")
     assert "SSL_CERT_FILE" in refused
-    assert run(SSL_CERT_FILE=str(tmp_path / "cert.pem")) == "inside"
+    assert await run(SSL_CERT_FILE=str(certificate)) == "inside"

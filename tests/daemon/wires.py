@@ -152,9 +152,7 @@ def transport(wire: Any, judge: Judge, door: Gate, seen: Seen | None = None) -> 
     def observe(method: str, code: str, seconds: float) -> None:
         seen.requests.append((method, code, seconds))
 
-    return Transport(
-        door, wire, LoopClock(), judge, timeout=30, observe=observe, offset=seen.offsets.append
-    )
+    return Transport(door, wire, LoopClock(), judge, timeout=30, observe=observe, offset=seen.offsets.append)
 
 
 def dice(seed: int = 1) -> random.Random:

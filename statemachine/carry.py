@@ -119,6 +119,8 @@ class Carry:
 
     def _give_espocrm(self, d: Difference) -> str | None:
         """Var6: the item takes the row's value; marker renewed first."""
+        if d.tie.item is None:  # an older form took it away while Advoware's row was edited
+            return self._add_to_espocrm(d)
         item, row = _item(d), d.tie.rows[0]
         form, problem = self._acceptable(row, d.tie.link)
         if form is None:

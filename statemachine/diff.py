@@ -80,7 +80,7 @@ def _difference(tie: Tie, situation: Situation, pending: list[Pending]) -> Diffe
     espocrm, rewrite_espocrm = _espocrm(tie, agreed, situation)
     advoware = _confirm(tie.link, Side.ADVOWARE, advoware, situation, pending)
     espocrm = _confirm(tie.link, Side.ESPOCRM, espocrm, situation, pending)
-    if rewrite_espocrm and tie.item is None and espocrm is Change.GONE:
+    if rewrite_espocrm and tie.rows and espocrm is Change.GONE:
         espocrm = Change.SAME
     return Difference(tie, advoware, espocrm, rewrite_advoware, rewrite_espocrm and espocrm is Change.SAME)
 

@@ -1,8 +1,8 @@
 """Diff + rules + decisions → what to write, what to ask, what to remember (sync rules §5-§12).
 
 Called by ``daemon/sync.py`` before and after each round of writes, and by ``plan`` and ``explain``, which stop here.
-``make`` is pure and level-triggered: it looks only at the situation, so the same call serves the first round, the round after the
-Advoware writes, the last one that finds nothing left to do, and the one after a crash.
+``make`` is pure and level-triggered: it looks only at the situation, so the same call serves the first round, the
+round after the Advoware writes, the last one that finds nothing left to do, and the one after a crash.
 """
 
 from __future__ import annotations
@@ -44,8 +44,8 @@ _PASSING = frozenset({"pending", "settling", "lookup", "fuse", "merging", "retyp
 class Plan:
     """``rows`` come first; ``record`` is to be sent only when ``rows`` is empty and ``lookups`` and ``questions`` are
     answered. ``look_again_at``: when something pending wants another look. ``base``: what may be remembered as
-    agreed now. ``decided``: decisions that this plan follows. ``void``: decisions made for values that are no longer there.
-    ``not_taken``: journal ids that had no effect."""
+    agreed now. ``decided``: decisions that this plan follows. ``void``: decisions made for values that are
+    no longer there. ``not_taken``: journal ids that had no effect."""
 
     rows: tuple[RowCommand, ...]
     record: PutRecord | None

@@ -82,10 +82,13 @@ _AFTER = "(bet_nr, espocrm_id) > (?, ?) ORDER BY bet_nr, espocrm_id LIMIT ?"
 LIST_ALL = f"SELECT {_LISTED} FROM persons WHERE {_AFTER}"  # noqa: S608 - ours
 LIST_STATE = f"SELECT {_LISTED} FROM persons WHERE state = ? AND {_AFTER}"  # noqa: S608 - ours
 #: Whoever was given up waits for a human, not for us: he is counted and alerted by his state, not by the lag.
-OLDEST_UNSYNCED = "SELECT min(unsynced_since) FROM persons WHERE unsynced_since IS NOT NULL AND state != 'permanently_failed'"
+OLDEST_UNSYNCED = (
+    "SELECT min(unsynced_since) FROM persons WHERE unsynced_since > 0 AND state != 'permanently_failed'"
+)
 FAILED = "SELECT espocrm_id FROM persons WHERE state IN ('failed', 'permanently_failed') LIMIT ?"
 _UNDECIDED = "NOT EXISTS (SELECT 1 FROM decisions d WHERE d.conflict_id = c.id AND d.outcome = 'waiting')"
-_CONFLICTS = f"SELECT id, since, body, espocrm_id, bet_nr FROM conflicts c WHERE {_UNDECIDED}"  # noqa: S608 - ours
+_CONFLICT = "SELECT id, since, body, espocrm_id, bet_nr FROM conflicts c"
+_CONFLICTS = f"{_CONFLICT} WHERE {_UNDECIDED}"
 _PENDING = (
     "SELECT count(*) FROM (SELECT espocrm_id, link_key, side FROM pending"
     " UNION SELECT espocrm_id, link_key, side FROM vanished WHERE hold IN ('pending', 'held'))"
@@ -109,7 +112,7 @@ def open_conflicts(turn: Turn, bet_nr: int | None) -> list[OpenConflict]:
 
 def conflict(turn: Turn, conflict_id: int) -> OpenConflict | None:
     """By id, decided or not; None when it is closed or never was."""
-    row = turn.row("SELECT id, since, body, espocrm_id, bet_nr FROM conflicts WHERE id = ?", conflict_id)
+    row = turn.row(f"{_CONFLICT} WHERE id = ?", conflict_id)
     return None if row is None else _open_conflict(row)
 
 

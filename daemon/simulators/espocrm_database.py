@@ -115,7 +115,7 @@ class Database:
         while self._due:
             heapq.heappop(self._due).statement()
 
-    @property
-    def busy(self) -> bool:
-        """Whether a save is still under way."""
-        return bool(self._due)
+    def busy(self, owner: Owner | None = None) -> bool:
+        """Whether a save (of this record) is still under way."""
+        self.settle()
+        return any(owner in (None, due.owner) for due in self._due)

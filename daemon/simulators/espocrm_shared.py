@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
+from zlib import crc32
 
 from daemon.simulators.espocrm_values import DEFAULT_PHONE_TYPE
 from daemon.simulators.wire import JsonObject
@@ -105,6 +106,8 @@ class SharedValues:
 
     def __init__(self, family: Family, new_id: Callable[[], str]) -> None:
         self.family = family
+        self.scrambled = False
+        """Behind the primary the items come in an order of their own, as they may (§2)."""
         self._new_id = new_id
         self._rows: dict[str, ValueRow] = {}
         self._by_key: dict[str, list[str]] = {}
@@ -117,7 +120,10 @@ class SharedValues:
         """(row, primary) of a record: primary first, the others as their rows were made (§2)."""
         links = self._links.get(owner, {})
         found = [(self._rows[row_id], primary) for row_id, primary in links.items()]
-        return sorted(found, key=lambda pair: (not pair[1], pair[0].number))
+        return sorted(found, key=lambda pair: (not pair[1], self._place(pair[0])))
+
+    def _place(self, row: ValueRow) -> int:
+        return crc32(row.id.encode()) if self.scrambled else row.number
 
     def items(self, owner: Owner) -> list[JsonObject]:
         """The array as a single GET shows it."""

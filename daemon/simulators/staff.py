@@ -15,6 +15,7 @@ from daemon.simulators import people_values as values
 from daemon.simulators.advoware import AdvowareWorld
 from daemon.simulators.advoware_rows import Row
 from daemon.simulators.espocrm import MAIL, PHONE, EspoWorld, NotSaved, mail, phone
+from daemon.simulators.espocrm_fields import PERSON
 from daemon.simulators.people import Pair
 from daemon.simulators.wire import JsonObject
 
@@ -71,6 +72,8 @@ class Staff:
         """One change, on a random side and person unless given."""
         side = side or self._chance.choice(("espocrm", "advoware"))
         pair = pair or self._chance.choice(self.pairs)
+        if side == "espocrm" and self.espo.database.busy((PERSON, pair.espocrm_id)):
+            return None  # nobody opens a form in the very moment in which it is saved
         ways = self._in_espo if side == "espocrm" else self._in_advoware
         try:
             return self._chance.choice(ways)(pair)

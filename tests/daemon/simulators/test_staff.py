@@ -87,3 +87,14 @@ def test_people_who_are_gone_are_let_be(clock: Clock) -> None:
     staff.espo.delete_person(pair.espocrm_id)
     staff.advoware.delete_person(pair.bet_nr)
     assert {staff.edit() for _ in range(30)} == {None}
+
+
+def test_nobody_edits_what_is_just_being_saved(clock: Clock) -> None:
+    staff = _firm(clock, people=1)
+    pair = staff.pairs[0]
+    staff.espo.saving.save_seconds = 5.0
+    while not staff.espo.database.busy():
+        staff.edit("espocrm")
+    assert {staff.edit("espocrm") for _ in range(20)} == {None}
+    clock.tick(10)
+    assert any(staff.edit("espocrm", pair) for _ in range(20))

@@ -85,6 +85,13 @@ async def test_sums(store: SqliteStore) -> None:
     assert (sums.oldest_unsynced, sums.oldest_look, sums.held_deletions) == (START - 30, 0.0, 0)
 
 
+async def test_who_was_given_up_is_not_the_oldest_unsynced(store: SqliteStore) -> None:
+    await store.discover("a", 1, START - 60)
+    await lease_one(store)
+    await store.move("a", done(Trigger.GAVE_UP, "access_denied"))
+    assert (await store.sums()).oldest_unsynced is None
+
+
 async def test_counts_follow_what_others_do(store: SqliteStore, open_beside: Opener) -> None:
     await store.discover("a", 1, None)
     await synced(store, "a", 1, Finish(base(), done()))

@@ -23,7 +23,7 @@ from statemachine.model import Side
 from statemachine.retry import pause
 
 #: A side that is down: first pause and longest one between two probes, seconds.
-_DOWN_FIRST, _PAUSE_CAP = 15.0, 300.0
+DOWN_FIRST, _PAUSE_CAP = 15.0, 300.0
 #: EspoCRM locks an address out after ten wrong logins, Advoware perhaps the account: at most once a minute.
 _REFUSED_FIRST = 60.0
 #: A server that says "0 seconds" again and again gets its rest all the same.
@@ -54,7 +54,7 @@ class Trouble:
 
 class Gate:
     """``max_concurrent``: requests at the same time; ``per_second``: ceiling, evenly spaced, 0 = none.
-    ``on_trouble`` is told every new trouble, and None when it is over."""
+    ``first_probe``: seconds from an outage's begin to its first probe. ``on_trouble`` is told every new trouble, and None when it is over."""
 
     def __init__(
         self,
@@ -64,12 +64,14 @@ class Gate:
         *,
         max_concurrent: int,
         per_second: float = 0.0,
+        first_probe: float = DOWN_FIRST,
         on_trouble: Callable[[Trouble | None], None] = lambda _: None,
     ) -> None:
         self.side = side
         self.trouble: Trouble | None = None
         self._clock = clock
         self._random = random
+        self._first_probe = first_probe
         self._on_trouble = on_trouble
         self._slots = anyio.Semaphore(max_concurrent)
         self._limiter = AsyncLimiter(1, 1 / per_second) if per_second > 0 else None
@@ -201,7 +203,7 @@ class Gate:
             )
         if isinstance(error, CredentialsRefused):
             return max(_REFUSED_FIRST, pause(attempt, _REFUSED_FIRST, _PAUSE_CAP, jitter))
-        return pause(attempt, _DOWN_FIRST, _PAUSE_CAP, jitter)
+        return pause(attempt, self._first_probe, _PAUSE_CAP, jitter)
 
     def _note(self, error: SideTrouble) -> None:
         before = self.trouble

@@ -17,7 +17,7 @@ from daemon.advoware_login import Account
 from daemon.answers import Reply
 from daemon.clock import SystemClock
 from daemon.espocrm import HttpEspocrm, SignIn, by_hmac, by_key
-from daemon.gate import Gate, Trouble
+from daemon.gate import DOWN_FIRST, Gate, Trouble
 from daemon.metrics import NOWHERE, Metrics
 from daemon.ports import Advoware, Clock, Espocrm, Random, Wire
 from daemon.settings import Settings
@@ -57,8 +57,10 @@ async def open_outside(
     wires: Wires | None = None,
     clock: Clock | None = None,
     random: Random | None = None,
+    first_probe: float = DOWN_FIRST,
 ) -> AsyncIterator[Outside]:
-    """``exclusive``: for the one process that syncs. ``wires``: instead of real HTTP. Raises what opening the store
+    """``exclusive``: for the one process that syncs. ``wires``: instead of real HTTP. ``first_probe``: of a side that
+    is down, for those who cannot wait. Raises what opening the store
     raises (StoreInUse, StoreTooNew, StoreTrouble); no request is sent."""
     clock, random = clock or SystemClock(), random or SystemRandom()
     async with AsyncExitStack() as stack:
@@ -67,7 +69,7 @@ async def open_outside(
             Side.ESPOCRM: await stack.enter_async_context(HttpWire(settings.espocrm.max_connections)),
             Side.ADVOWARE: await stack.enter_async_context(HttpWire(settings.advoware.max_connections)),
         }
-        gates = {side: _gate(side, settings, metrics, clock, random) for side in Side}
+        gates = {side: _gate(side, settings, metrics, clock, random, first_probe) for side in Side}
         yield Outside(
             settings,
             store,
@@ -101,7 +103,9 @@ async def _open_store(
         yield store
 
 
-def _gate(side: Side, settings: Settings, metrics: Metrics, clock: Clock, random: Random) -> Gate:
+def _gate(
+    side: Side, settings: Settings, metrics: Metrics, clock: Clock, random: Random, first_probe: float
+) -> Gate:
     section = settings.espocrm if side is Side.ESPOCRM else settings.advoware
 
     def show(trouble: Trouble | None) -> None:
@@ -115,6 +119,7 @@ def _gate(side: Side, settings: Settings, metrics: Metrics, clock: Clock, random
         random,
         max_concurrent=section.max_connections,
         per_second=section.max_requests_per_second,
+        first_probe=first_probe,
         on_trouble=show,
     )
 

@@ -67,6 +67,10 @@ class ForPeople:
         """EspoCRM id, betNr and the journalled write, for ``undo``."""
         return await self._engine.read(journal.find, write_id)
 
+    async def written_after(self, write_id: int, limit: int = 100) -> list[tuple[int, HistoryRow]]:
+        """(betNr, line) of everybody's writes since that one, oldest first; for those who watch."""
+        return await self._engine.read(history.written_after, write_id, limit)
+
     # asking
 
     async def ask(self, espocrm_ids: Sequence[str], reason: str) -> int:

@@ -47,6 +47,11 @@ def of_bet_nr(turn: Turn, bet_nr: int, limit: int) -> list[HistoryRow]:
     return lines[-limit:]
 
 
+def written_after(turn: Turn, write_id: int, limit: int) -> list[tuple[int, HistoryRow]]:
+    """(betNr, line) of the writes with a higher id, of everybody, oldest first; those under way have no outcome."""
+    return [(row[6], _write(row)) for row in turn.rows(WRITTEN_AFTER, write_id, limit)]
+
+
 def _rank(line: HistoryRow) -> int:
     """Within one moment: what led to a run, what it did, how it ended."""
     if line["what"] != "transition":
@@ -59,6 +64,7 @@ _TRANSITIONS = (
     f"SELECT id, at, espocrm_id, source, target, trigger, reason, side, run FROM transitions {_NEWEST}"  # noqa: S608
 )
 _WRITES = f"SELECT id, outcome, settled, body, espocrm_id, run FROM writes {_NEWEST}"  # noqa: S608 - ours
+WRITTEN_AFTER = "SELECT id, outcome, settled, body, espocrm_id, run, bet_nr FROM writes WHERE id > ? ORDER BY id LIMIT ?"
 _DECISIONS = (
     f"SELECT id, at, espocrm_id, keep, decided_by, outcome, conflict_id, body FROM decisions {_NEWEST}"  # noqa: S608
 )

@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 import anyio
+import anyio.lowlevel
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -601,6 +602,19 @@ async def test_whatever_goes_wrong_with_the_token_is_no_record_s_fault(
     with pytest.raises(error):
         await advoware.put(1, 2, CONTENT)
     assert not door.usable
+
+
+async def test_a_token_service_that_falls_silent_is_an_outage_and_not_a_deadlock() -> None:
+    """Asking the probe whether the side lives would wait for the very token that is being waited for."""
+    firm = Firm()
+    firm.wire.fault = lambda request: Lost("silent") if "Token" in request.url else None
+    async with anyio.create_task_group() as group:
+        group.start_soon(firm.door.tend, firm.advoware.probe)
+        await anyio.lowlevel.checkpoint()
+        with capture_logs() as logs, anyio.fail_after(1), pytest.raises(SideDown, match="silent"):
+            await firm.advoware.get(firm.bet_nr)
+        assert [entry["event"] for entry in logs] == ["side_not_usable"]  # and no probe_crashed
+        group.cancel_scope.cancel()
 
 
 # -- outages -------------------------------------------------------------------------------------------------

@@ -97,8 +97,9 @@ async def test_no_cookie_is_kept() -> None:
         return answer
 
     async with serving(baker) as url, HttpWire(2) as wire:
+        named = url.replace("127.0.0.1", "localhost")  # no jar keeps cookies of a bare address
         for _ in range(2):
-            assert (await wire.send(Request("GET", url), 5)).body == b"none"
+            assert (await wire.send(Request("GET", named), 5)).body == b"none"
 
 
 async def test_no_redirect_is_followed() -> None:

@@ -45,7 +45,9 @@ class Publisher:
         self, person: Person, run: str, record: EspocrmRecord, wanted: str | None, situation: Situation
     ) -> EspocrmRecord | None:
         """Write ``wanted`` as syncStatus if it is due on its own; returns the record as read afterwards."""
-        answered = not situation.case.base.first
+        answered = (
+            not situation.case.base.first and record.value_of("syncStatus") != situation.case.visible_status
+        )
         if wanted is None or not status.is_due(record, wanted, answered):
             return None
         fields = status.fields_alone(wanted, None, 0, None, None, situation.rules)

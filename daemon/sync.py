@@ -320,6 +320,8 @@ class _Sync:
         shown = await self._syncer.publisher.show(self._person, self._run, record, end.status, self.situation)
         if shown is not None:
             self._espocrm = looks.look_espocrm(shown, self._espocrm)
+        if end.status is None:  # a user's request stays unanswered until the run has really ended
+            return self._case.visible_status
         status = (shown or record).value_of("syncStatus")
         return None if status is None else str(status)
 

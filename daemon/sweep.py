@@ -28,7 +28,7 @@ from statemachine.states import State, Trigger
 MISSING = "missing_in_advoware"
 #: The most people of one slice, and how long a slice should last when there are fewer: steps, not a stream, so
 #: that the store is asked once for many.
-_LARGEST, _SLICE_SECONDS = 500, 5.0
+_LARGEST, _SLICE_SECONDS = 1000, 5.0
 #: Someone who was just edited is likely to be edited again: looked at once more after so long.
 _LOOK_AGAIN_SECONDS = 60.0
 _MOST_EDITED = 200

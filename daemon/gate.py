@@ -54,7 +54,8 @@ class Trouble:
 
 class Gate:
     """``max_concurrent``: requests at the same time; ``per_second``: ceiling, evenly spaced, 0 = none.
-    ``first_probe``: seconds from an outage's begin to its first probe. ``on_trouble`` is told every new trouble, and None when it is over."""
+    ``first_probe``: seconds from an outage's begin to its first probe. ``on_trouble`` is told every new trouble, and
+    None when it is over."""
 
     def __init__(
         self,

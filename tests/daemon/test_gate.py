@@ -199,6 +199,14 @@ async def test_probes_come_with_growing_pauses_from_15_seconds_to_5_minutes() ->
     assert gaps == [15, 30, 60, 120, 240, 300, 300, 300]
 
 
+async def test_those_in_a_hurry_probe_sooner_and_no_more_often_in_the_end() -> None:
+    door, patient = gate(first_probe=1.0), Patient(*[SideDown()] * 3)
+    began = anyio.current_time()
+    door.report(SideDown())
+    await mended(door, patient)
+    assert [round(moment - began) for moment in patient.at] == [1, 3, 7, 15]
+
+
 async def test_refused_credentials_are_tried_at_most_once_a_minute() -> None:
     door, patient = gate(), Patient(*[CredentialsRefused()] * 6)
     began = anyio.current_time()

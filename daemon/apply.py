@@ -16,7 +16,15 @@ from daemon.ports import Advoware, Clock, Espocrm, Person, Store
 from statemachine import journal, marker
 from statemachine.case import Limits, Outcome, Shown, Variant, Write
 from statemachine.commands import DeleteRow, PostRow, PutRecord, PutRow, RowCommand, RowContent
-from statemachine.errors import HopelessRecord, Modified, Refused, SideTrouble, UnknownOutcome
+from statemachine.errors import (
+    HopelessRecord,
+    Modified,
+    RecordMissing,
+    RecordTrouble,
+    Refused,
+    SideTrouble,
+    UnknownOutcome,
+)
 from statemachine.model import EspocrmRecord, Kommunikation
 
 log = structlog.get_logger(__name__)
@@ -83,7 +91,7 @@ class Applier:
         except SideTrouble:
             await self.store.record(ids, Outcome.NOT_SENT)
             raise
-        except HopelessRecord:
+        except (HopelessRecord, RecordTrouble, RecordMissing):
             await self.store.record(ids, Outcome.REFUSED)
             raise
         await self.store.record(ids, outcome)
@@ -143,6 +151,8 @@ class _Round:
         except SideTrouble:
             await self._end(write, Outcome.NOT_SENT)
             raise
+        except (HopelessRecord, RecordTrouble, RecordMissing):
+            deleted = False
         await self._end(write, Outcome.DONE if deleted else Outcome.REFUSED)
         return deleted
 
@@ -181,7 +191,9 @@ class _Round:
         except SideTrouble:
             await self._end(write, Outcome.NOT_SENT)
             raise
-        except HopelessRecord:
+        except RecordMissing:  # the row is gone; what is true will be read before anything else is decided
+            return await self._end(write, Outcome.REFUSED), None
+        except (HopelessRecord, RecordTrouble):
             await self._end(write, Outcome.REFUSED)
             raise
         shown = Shown(answer.tlf, answer.bemerkung, answer.online, answer.komm_kz)

@@ -57,13 +57,13 @@ class Random(Protocol):
 @dataclass(frozen=True, slots=True)
 class Request:
     """One HTTP request. ``url`` without query; ``json`` is sent as application/json when not None.
-    ``sensitive`` query values never reach a log."""
+    All but method and URL may hold secrets or contact data and never reach a log."""
 
     method: str
     url: str
-    query: tuple[tuple[str, str], ...] = ()
-    headers: tuple[tuple[str, str], ...] = ()
-    json: object = None
+    query: tuple[tuple[str, str], ...] = field(default=(), repr=False)
+    headers: tuple[tuple[str, str], ...] = field(default=(), repr=False)
+    json: object = field(default=None, repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,7 +153,9 @@ class Espocrm(Protocol):
         """A present holder of ``value`` other than ``besides``: one list call by value and one GET (§5)."""
         ...
 
-    async def open_task(self, espocrm_id: str, name: str, description: str, user_id: str, urgent: bool) -> str: ...
+    async def open_task(
+        self, espocrm_id: str, name: str, description: str, user_id: str, urgent: bool
+    ) -> str: ...
 
     async def find_task(self, espocrm_id: str, name: str) -> str | None:
         """An open Task of this parent with this name (EspoCRM has no duplicate check for Tasks)."""
@@ -275,7 +277,9 @@ class Store(Protocol):
 
     # the case file
     async def case(self, espocrm_id: str, bet_nr: int, recent_seconds: float) -> Case: ...
-    async def finish(self, espocrm_id: str, bet_nr: int, finish: Finish, *, run: str, guard: GuardLimits) -> Person | None:
+    async def finish(
+        self, espocrm_id: str, bet_nr: int, finish: Finish, *, run: str, guard: GuardLimits
+    ) -> Person | None:
         """Registers ``vanished`` with the fuse (blowing it when ``guard.exceeds``) in the same transaction."""
         ...
 
@@ -289,7 +293,12 @@ class Store(Protocol):
         ...
 
     async def record(
-        self, ids: Sequence[int], outcome: Outcome, *, advoware_id: int | None = None, after: Shown | None = None
+        self,
+        ids: Sequence[int],
+        outcome: Outcome,
+        *,
+        advoware_id: int | None = None,
+        after: Shown | None = None,
     ) -> None:
         """What really happened, before the next write is sent. ``advoware_id``/``after``: from the answer."""
         ...

@@ -58,10 +58,10 @@ class Face:
         self, host: str, port: int, *, task_status: TaskStatus[int] = anyio.TASK_STATUS_IGNORED
     ) -> None:
         """Until cancelled. Started with the port (0 becomes a free one). Raises OSError if it is taken."""
-        runner = web.AppRunner(self.application(), access_log=None, handle_signals=False)
+        runner = web.AppRunner(self.application(), access_log=None, shutdown_timeout=_SHUTDOWN_SECONDS)
         await runner.setup()
         try:
-            await web.TCPSite(runner, host, port, shutdown_timeout=_SHUTDOWN_SECONDS).start()
+            await web.TCPSite(runner, host, port).start()
             task_status.started(int(runner.addresses[0][1]))
             await anyio.sleep_forever()
         finally:

@@ -32,13 +32,18 @@ def replace_all(turn: Turn, espocrm_id: str, bet_nr: int, notices: Sequence[Noti
     """What a run still wants. What it no longer wants stays until its Task is closed."""
     turn.do("UPDATE notices SET wanted = 0 WHERE espocrm_id = ?", espocrm_id)
     for one in notices:
-        turn.do(
-            "INSERT INTO notices (espocrm_id, bet_nr, cause, topic, detail, since, wanted) VALUES (?, ?, ?, ?, ?, ?, 1)"
-            " ON CONFLICT DO UPDATE SET wanted = 1, bet_nr = excluded.bet_nr, topic = excluded.topic,"
-            " detail = excluded.detail",
-            espocrm_id, bet_nr, one.cause, one.topic, one.detail, turn.now,
-        )  # fmt: skip
+        want(turn, espocrm_id, bet_nr, one)
     turn.do("DELETE FROM notices WHERE espocrm_id = ? AND wanted = 0 AND task_id IS NULL", espocrm_id)
+
+
+def want(turn: Turn, espocrm_id: str, bet_nr: int, one: Notice) -> None:
+    """One more, until a run says what it still wants."""
+    turn.do(
+        "INSERT INTO notices (espocrm_id, bet_nr, cause, topic, detail, since, wanted) VALUES (?, ?, ?, ?, ?, ?, 1)"
+        " ON CONFLICT DO UPDATE SET wanted = 1, bet_nr = excluded.bet_nr, topic = excluded.topic,"
+        " detail = excluded.detail",
+        espocrm_id, bet_nr, one.cause, one.topic, one.detail, turn.now,
+    )  # fmt: skip
 
 
 def to_open(turn: Turn, limit: int) -> list[StoredNotice]:

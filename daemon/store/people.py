@@ -9,13 +9,16 @@ from __future__ import annotations
 from dataclasses import replace
 
 from daemon.ports import Person
-from daemon.store import links, looks
+from daemon.store import links, looks, notices
 from daemon.store.turn import Moved, Row, Turn
+from statemachine.case import Notice
 from statemachine.errors import ContractBroken
 from statemachine.model import Side
 from statemachine.standing import Event, Standing, move
 from statemachine.states import State, Trigger
 
+#: Cause and topic of the notice that someone has been given up (sync rules §11).
+_FAILED = "permanently_failed"
 #: Read a person with ``SELECTED WHERE …``; ``p`` is the person, ``l`` its looks.
 COLUMNS = (
     "p.espocrm_id, p.bet_nr, p.state, p.reason, p.since, p.due_at, p.attempts, p.noted, p.unsynced_since,"
@@ -112,6 +115,8 @@ def shift(turn: Turn, person: Person, event: Event, run: str = "") -> Person | N
         return None
     if standing.state is State.PERMANENTLY_FAILED and event.trigger is Trigger.ATTEMPT_FAILED:
         event = replace(event, trigger=Trigger.GAVE_UP)
+    if standing.state is State.PERMANENTLY_FAILED:
+        notices.want(turn, person.espocrm_id, person.bet_nr, Notice(_FAILED, _FAILED, event.reason))
     _log(turn, person, person.standing.state, event, standing.state, run)
     turn.do(
         "UPDATE persons SET state = ?2, reason = ?3, since = ?4, due_at = ?5, attempts = ?6, noted = ?7,"

@@ -37,6 +37,18 @@ def test_prometheus_takes_configuration_and_rules() -> None:
     _promtool("check", "rules", *map(str, (FOLDER / "rules").glob("*.yml")))
 
 
+@pytest.mark.needs_program("amtool")
+def test_alertmanager_takes_the_example() -> None:
+    done = subprocess.run(
+        ["amtool", "check-config", str(FOLDER / "alertmanager.yml")],
+        check=False,
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
 def test_each_alert_fires_in_a_case_and_is_silent_in_another() -> None:
     fired: set[tuple[str, str, str]] = set()
     silent: set[str] = set()

@@ -47,6 +47,17 @@ def of_bet_nr(turn: Turn, bet_nr: int, limit: int) -> list[HistoryRow]:
     return lines[-limit:]
 
 
+def page_of_bet_nr(turn: Turn, bet_nr: int, before: float, limit: int) -> list[HistoryRow]:
+    """About ``limit`` lines from before that moment, youngest first; lines of one moment stay on one page."""
+    lines = [
+        *map(_transition, turn.rows(OLDER_TRANSITIONS, bet_nr, before, limit)),
+        *map(_write, turn.rows(OLDER_WRITES, bet_nr, before, limit)),
+        *map(_decision, turn.rows(OLDER_DECISIONS, bet_nr, before, limit)),
+    ]
+    lines.sort(key=lambda line: (line["at"], _rank(line), line["id"]), reverse=True)
+    return [line for line in lines if line["at"] >= lines[:limit][-1]["at"]]
+
+
 def written_after(turn: Turn, write_id: int, limit: int) -> list[tuple[int, HistoryRow]]:
     """(betNr, line) of the writes with a higher id, of everybody, oldest first; those under way have no outcome."""
     return [(row[6], _write(row)) for row in turn.rows(WRITTEN_AFTER, write_id, limit)]
@@ -60,14 +71,14 @@ def _rank(line: HistoryRow) -> int:
 
 
 _NEWEST = "WHERE bet_nr = ? ORDER BY at DESC, id DESC LIMIT ?"
-_TRANSITIONS = (
-    f"SELECT id, at, espocrm_id, source, target, trigger, reason, side, run FROM transitions {_NEWEST}"  # noqa: S608
-)
-_WRITES = f"SELECT id, outcome, settled, body, espocrm_id, run FROM writes {_NEWEST}"  # noqa: S608 - ours
+_OLDER = "WHERE bet_nr = ? AND at < ? ORDER BY at DESC, id DESC LIMIT ?"
+_OF_TRANSITIONS = "SELECT id, at, espocrm_id, source, target, trigger, reason, side, run FROM transitions"
+_OF_WRITES = "SELECT id, outcome, settled, body, espocrm_id, run FROM writes"
+_OF_DECISIONS = "SELECT id, at, espocrm_id, keep, decided_by, outcome, conflict_id, body FROM decisions"
+_TRANSITIONS, OLDER_TRANSITIONS = f"{_OF_TRANSITIONS} {_NEWEST}", f"{_OF_TRANSITIONS} {_OLDER}"
+_WRITES, OLDER_WRITES = f"{_OF_WRITES} {_NEWEST}", f"{_OF_WRITES} {_OLDER}"
+_DECISIONS, OLDER_DECISIONS = f"{_OF_DECISIONS} {_NEWEST}", f"{_OF_DECISIONS} {_OLDER}"
 WRITTEN_AFTER = "SELECT id, outcome, settled, body, espocrm_id, run, bet_nr FROM writes WHERE id > ? ORDER BY id LIMIT ?"
-_DECISIONS = (
-    f"SELECT id, at, espocrm_id, keep, decided_by, outcome, conflict_id, body FROM decisions {_NEWEST}"  # noqa: S608
-)
 
 
 def _line(row_id: int, at: float, what: str, espocrm_id: str) -> HistoryRow:

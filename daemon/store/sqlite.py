@@ -17,6 +17,7 @@ from daemon.store import database, links, schema
 from daemon.store.database import Database
 from daemon.store.engine import Engine, Hooks
 from daemon.store.errors import StoreInUse
+from daemon.store.for_pages import ForPages
 from daemon.store.for_people import ForPeople
 from daemon.store.for_syncs import ForSyncs
 from daemon.store.ownership import Ownership
@@ -30,12 +31,13 @@ _PATIENCE_SECONDS = 5.0
 _log = structlog.get_logger(__name__)
 
 
-class SqliteStore(ForSyncs, ForPeople):
+class SqliteStore(ForSyncs, ForPeople, ForPages):
     """The store on a file. Fulfils :class:`daemon.ports.Store`; one per process and file."""
 
     def __init__(self, engine: Engine, path: Path) -> None:
         ForSyncs.__init__(self, engine)
         ForPeople.__init__(self, engine, path)
+        ForPages.__init__(self, engine)
 
     @classmethod
     @asynccontextmanager

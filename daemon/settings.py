@@ -60,6 +60,25 @@ def _base64_key(secret: SecretStr) -> SecretStr:
     return secret
 
 
+def _long_enough(secret: SecretStr | None) -> SecretStr | None:
+    if secret is not None and len(secret.get_secret_value()) < _LEAST_TOKEN:
+        raise ValueError(f"must be at least {_LEAST_TOKEN} characters, such as openssl rand -hex 20 makes")
+    return secret
+
+
+def _password_hash(secret: SecretStr | None) -> SecretStr | None:
+    if secret is not None and not _HASH.fullmatch(secret.get_secret_value()):
+        raise ValueError("must be what 'python -m daemon.page.password' prints")
+    return secret
+
+
+def _host_name(text: str) -> str:
+    name = text.lower().rstrip(".")
+    if not re.fullmatch(r"[a-z0-9.-]+|\[[0-9a-f:]+\]", name):
+        raise ValueError("must be a host name or an address, without scheme and port")
+    return name
+
+
 def _path_prefix(text: str) -> str:
     prefix = text.strip("/")
     if not re.fullmatch(r"[\w.-]+(/[\w.-]+)*", prefix, re.ASCII):
@@ -81,6 +100,10 @@ def _no_boolean(value: object) -> object:
         raise ValueError("must be a number")  # pydantic collects ValueError only
     return value
 
+
+_LEAST_TOKEN = 20
+#: scrypt$N$r$p$salt$key, both in URL-safe Base64
+_HASH = re.compile(r"scrypt(\$[0-9]+){3}(\$[A-Za-z0-9_-]{16,}={0,2}){2}")
 
 Text = Annotated[str, Field(min_length=1)]
 Url = Annotated[str, AfterValidator(_url)]
@@ -204,10 +227,14 @@ class Store(Section):
 
 
 class Web(Section):
-    """``port`` 0: any free one, printed."""
+    """``port`` 0: any free one, printed. ``token`` or ``password_hash``: what the page for people asks for.
+    ``allowed_hosts``: further names under which a reverse proxy offers the page, without a port."""
 
     host: Text = "127.0.0.1"
     port: Annotated[int, BeforeValidator(_no_boolean), Field(ge=0, le=65535)] = 9469
+    token: Annotated[OptionalSecret, AfterValidator(_long_enough)] = None
+    password_hash: Annotated[OptionalSecret, AfterValidator(_password_hash)] = None
+    allowed_hosts: tuple[Annotated[str, AfterValidator(_host_name)], ...] = ()
 
 
 class Log(Section):
@@ -285,7 +312,9 @@ SECRETS = frozenset(
         "espocrm.hmac_secret_key",
         "advoware.password",
         "advoware.api_key",
+        "web.token",
+        "web.password_hash",
     }
 )
 #: SIGHUP cannot change these: they are bound for as long as the process lives.
-NEEDS_RESTART = frozenset({"store.path", "web.host", "web.port"})
+NEEDS_RESTART = frozenset({"store.path", *(f"web.{key}" for key in Web.model_fields)})

@@ -78,7 +78,9 @@ _OF_DECISIONS = "SELECT id, at, espocrm_id, keep, decided_by, outcome, conflict_
 _TRANSITIONS, OLDER_TRANSITIONS = f"{_OF_TRANSITIONS} {_NEWEST}", f"{_OF_TRANSITIONS} {_OLDER}"
 _WRITES, OLDER_WRITES = f"{_OF_WRITES} {_NEWEST}", f"{_OF_WRITES} {_OLDER}"
 _DECISIONS, OLDER_DECISIONS = f"{_OF_DECISIONS} {_NEWEST}", f"{_OF_DECISIONS} {_OLDER}"
-WRITTEN_AFTER = "SELECT id, outcome, settled, body, espocrm_id, run, bet_nr FROM writes WHERE id > ? ORDER BY id LIMIT ?"
+WRITTEN_AFTER = (
+    "SELECT id, outcome, settled, body, espocrm_id, run, bet_nr FROM writes WHERE id > ? ORDER BY id LIMIT ?"
+)
 
 
 def _line(row_id: int, at: float, what: str, espocrm_id: str) -> HistoryRow:

@@ -58,7 +58,10 @@ class Glance:
 
 _PARKED = msgspec.json.Decoder(Parked)
 _UNSYNCABLE = msgspec.json.Decoder(Unsyncable)
-_DECODERS = {"parked": _PARKED, "unsyncable": _UNSYNCABLE}
+_DECODERS: dict[str, msgspec.json.Decoder[Parked] | msgspec.json.Decoder[Unsyncable]] = {
+    "parked": _PARKED,
+    "unsyncable": _UNSYNCABLE,
+}
 _DECIDED = (
     "(SELECT d.keep FROM decisions d WHERE d.espocrm_id = c.espocrm_id AND d.outcome = 'waiting'"
     " AND d.conflict_id = c.id ORDER BY d.id DESC LIMIT 1)"

@@ -110,7 +110,11 @@ DEFAULTS: dict[str, dict[str, object]] = {
     },
     "guard": {"max_deletions": 50, "max_deletion_share": 0.02, "window_seconds": 3600},
     "store": {"path": "/var/lib/kommsync/kommsync.sqlite3", "history_days": 365},
-    "web": {"host": "127.0.0.1", "port": 9469},
+    "web": {
+        "host": "127.0.0.1",
+        "port": 9469,
+        "allowed_hosts": [],
+    },
     "log": {"level": "info", "format": "auto"},
 }
 
@@ -371,3 +375,24 @@ def test_whatever_is_given_is_taken_or_explained(extra: dict[str, str]) -> None:
         refused = str(error)
     assert "hunter2" not in refused
     assert not refused or re.match(r"configuration: \d problems?\n  \w+", refused)
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "allowed"),
+    [
+        ("TOKEN", "too-short", "at least 20 characters"),
+        ("PASSWORD_HASH", "a password in clear text", "daemon.page.password"),
+        ("ALLOWED_HOSTS", '["https://sync.example"]', "without scheme and port"),
+    ],
+)
+def test_a_login_that_would_protect_nothing_is_refused(key: str, value: str, allowed: str) -> None:
+    found = problems({**ENOUGH, f"KOMMSYNC_WEB__{key}": value})
+    assert allowed in found[f"web.{key.lower()}"]
+    assert "clear text" not in found[f"web.{key.lower()}"]
+
+
+def test_the_token_of_the_page_may_be_a_file(tmp_path: Path) -> None:
+    token = write(tmp_path / "token", "0123456789abcdef0123456789abcdef\n")
+    settings = load(None, {**ENOUGH, "KOMMSYNC_WEB__TOKEN_FILE": str(token)})
+    assert settings.web.token is not None
+    assert settings.web.token.get_secret_value() == "0123456789abcdef0123456789abcdef"

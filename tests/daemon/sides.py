@@ -34,7 +34,9 @@ class Crm:
         self.error: Exception | None = None
         self.sick: dict[str, Exception] = {}
 
-    def save(self, espocrm_id: str, bet_nr: int | None = 7, *, phone: str = "+495111234560", ago: float = 0) -> None:
+    def save(
+        self, espocrm_id: str, bet_nr: int | None = 7, *, phone: str = "+495111234560", ago: float = 0
+    ) -> None:
         """Somebody saves a record; visible now, its stamp ``ago`` seconds old."""
         self.rows[espocrm_id] = Row(bet_nr, stamp_of(self.clock.now() + self.ahead - ago), phone)
 
@@ -48,7 +50,9 @@ class Crm:
 
     async def census(self, after_id: str) -> Page:
         self._called("census", after_id)
-        return self._page([(row.modified_at, one) for one, row in sorted(self.rows.items()) if one > after_id])
+        return self._page(
+            [(row.modified_at, one) for one, row in sorted(self.rows.items()) if one > after_id]
+        )
 
     async def get(self, espocrm_id: str) -> EspocrmRecord:
         self._called("get", espocrm_id)
@@ -59,7 +63,17 @@ class Crm:
         row, now = self.rows[espocrm_id], self.clock.now()
         item = Item(Kind.PHONE, row.phone, "Office", primary=True)
         return EspocrmRecord(
-            espocrm_id, row.bet_nr, (), (item,), row.modified_at, None, row.version, (), now, now, now + self.ahead
+            espocrm_id,
+            row.bet_nr,
+            (),
+            (item,),
+            row.modified_at,
+            None,
+            row.version,
+            (),
+            now,
+            now,
+            now + self.ahead,
         )
 
     def _page(self, keys: list[tuple[str, str]]) -> Page:

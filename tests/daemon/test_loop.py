@@ -29,7 +29,9 @@ class Door:
         await self.open.wait()
 
 
-async def turns(step: Callable[[], object], seconds: float, interval: float = 10.0, **options: object) -> Progress:
+async def turns(
+    step: Callable[[], object], seconds: float, interval: float = 10.0, **options: object
+) -> Progress:
     """Runs a loop for a while of virtual time."""
     clock = LoopClock()
     progress = Progress(clock, Metrics())

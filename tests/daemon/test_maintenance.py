@@ -28,7 +28,9 @@ async def store(tmp_path: Path, clock: HandClock) -> AsyncIterator[SqliteStore]:
         yield opened
 
 
-async def test_who_gave_up_gets_a_new_round_when_his_time_has_come(store: SqliteStore, clock: HandClock) -> None:
+async def test_who_gave_up_gets_a_new_round_when_his_time_has_come(
+    store: SqliteStore, clock: HandClock
+) -> None:
     woken: list[bool] = []
     upkeep = Maintenance(store, clock, Metrics(), wake=lambda: woken.append(True))
     await store.discover("a", 7, None)

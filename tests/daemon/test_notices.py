@@ -35,7 +35,9 @@ class Tasks:
     async def find_task(self, espocrm_id: str, name: str) -> str | None:
         return next((one for one, task in self.open.items() if task[:2] == (espocrm_id, name)), None)
 
-    async def open_task(self, espocrm_id: str, name: str, description: str, user_id: str, urgent: bool) -> str:
+    async def open_task(
+        self, espocrm_id: str, name: str, description: str, user_id: str, urgent: bool
+    ) -> str:
         if espocrm_id in self.errors:
             raise self.errors[espocrm_id]
         assert user_id == "human1"

@@ -74,7 +74,9 @@ def ids(number: int) -> list[str]:
 
 
 @pytest.mark.parametrize("page", [1, 7, 50, 200])
-async def test_everybody_with_a_betnr_is_discovered_whatever_the_size_of_a_page(desk: Desk, page: int) -> None:
+async def test_everybody_with_a_betnr_is_discovered_whatever_the_size_of_a_page(
+    desk: Desk, page: int
+) -> None:
     desk.crm.size = page
     for number, one in enumerate(ids(50)):
         desk.crm.save(one, number + 1 if number % 5 else None)

@@ -238,7 +238,9 @@ async def test_a_sweep_costs_hardly_more_than_its_gets(tmp_path: Path) -> None:
     """A bare loop of the same GETs is the floor; our share of the time is printed by the benchmark, not here."""
     clock = SystemClock()
     people, concurrency, seconds = 300, 16, 0.01
-    async with SqliteStore.open(tmp_path / "k.sqlite3", clock, Middling(), Schedule(), exclusive=True) as store:
+    async with SqliteStore.open(
+        tmp_path / "k.sqlite3", clock, Middling(), Schedule(), exclusive=True
+    ) as store:
         firm = Firm(clock)  # type: ignore[arg-type]
         desk = Desk(store, clock, firm)  # type: ignore[arg-type]
         for one in range(1, people + 1):

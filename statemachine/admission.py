@@ -7,9 +7,10 @@ reason.
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Callable
 
 from statemachine import guard, looks
-from statemachine.case import Fuse, Hold, Notice, Parked, Unsyncable, Vanished
+from statemachine.case import Notice, Parked, Unsyncable, Write
 from statemachine.diff import Change
 from statemachine.draft import Draft
 from statemachine.model import Kind, Link, Side
@@ -60,17 +61,31 @@ class Admission:
         )
         return reason
 
-    def ready(self, kind: Kind) -> bool:
-        """Whether this array may be written: from a settled read, with no deletion pending in it, not frozen (§8)."""
+    def blocked(self, kind: Kind) -> str | None:
+        """Why this array may not be written now; None: it may. Only from a settled read, with no deletion pending in
+        it, with no stored item in it that EspoCRM would refuse (§8)."""
+        if kind in self._draft.frozen:
+            self._draft.notices.append(Notice(f"array_refused:{kind}", "array_refused", kind.value))
+            return "array_refused"
         if _PART[kind] not in self._s.settled:
             self._draft.again.append(self._s.now + self._s.rules.settle)
+            return "settling"
+        ties = (d for d in self._draft.diff.differences if d.tie.kind is kind)
+        if any(d.espocrm is Change.MISSING for d in ties):
+            return "settling"
+        alone = self._s.one_at_a_time and any(plan.changes for plan in self._draft.items.values())
+        return "settling" if alone else None
+
+    def tires(self, name: str, again: Callable[[Write], bool]) -> bool:
+        """Whether the same flag or type was written so often without effect that it is left alone (§10)."""
+        rules = self._s.rules
+        if self._parked(name) is not None:
+            self._park(name, "quarantined", name)
+            return True
+        if not guard.repeated(self._s.case.writes, again, self._s.now - rules.loop_window, rules.loop_limit):
             return False
-        missing = (
-            d for d in self._draft.diff.differences if d.tie.kind is kind and d.espocrm is Change.MISSING
-        )
-        if any(missing):
-            return False
-        return not self._s.one_at_a_time or not any(plan.changes for plan in self._draft.items.values())
+        self._park(name, "quarantined", name)
+        return True
 
     def rows_settled(self) -> bool:
         """In a first sync a creation needs a second look at Advoware: its list may have been truncated."""
@@ -78,20 +93,6 @@ class Admission:
             return True
         self._draft.again.append(self._s.now + self._s.rules.settle)
         return False
-
-    def count(self, mark: Vanished) -> None:
-        """Hand a vanished entry to the fuse, keeping what it already knows of it."""
-        self._draft.vanished.append(self._known(mark) or mark)
-
-    def fused(self, key: str, side: Side, value: str) -> bool:
-        known = self._known(Vanished(key, side, value))
-        decided = known is not None and known.hold is Hold.APPROVED
-        rejected = known is not None and known.hold is Hold.REJECTED
-        return rejected or (not decided and self._s.case.fuse_of(side) is not Fuse.INTACT)
-
-    def _known(self, mark: Vanished) -> Vanished | None:
-        wanted = (mark.link_key, mark.side, mark.base_value)
-        return next((v for v in self._s.case.vanished if (v.link_key, v.side, v.base_value) == wanted), None)
 
     def _parked(self, name: str) -> str | None:
         """The reason of a parking that still holds: [auto_reset_seconds] opens it again."""

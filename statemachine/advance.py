@@ -10,10 +10,9 @@ from __future__ import annotations
 from dataclasses import replace
 
 from statemachine import kommkz
-from statemachine.case import Outcome, Variant
+from statemachine.case import Outcome, Variant, Write
 from statemachine.diff import Change, Difference
-from statemachine.draft import Draft
-from statemachine.holds import equal
+from statemachine.draft import PASSING, Draft, equal
 from statemachine.model import Base, Item, Link, LinkRow, Side
 from statemachine.pairing import Tie
 from statemachine.rows import Row
@@ -27,22 +26,32 @@ def advance(draft: Draft) -> Base:
     for d in draft.diff.differences:
         if d.tie.link is not None and not _over(d):
             keeps = d.tie.link.key in draft.keeps_base or not equal(draft, d.tie)
-            links.append(d.tie.link if keeps else _agreed(d.tie, d.tie.link.key, draft.s))
+            links.append(d.tie.link if keeps else _moved(d.tie, d.tie.link, draft))
         elif d.tie.link is None and equal(draft, d.tie):
             counter += 1
             links.append(_agreed(d.tie, f"L{counter}", draft.s))
-    stamp = draft.base.stamp if draft.keeps_base else draft.s.espocrm.modified_at
     return replace(
         draft.base,
         links=tuple(links),
         counter=counter,
-        stamp=stamp,
-        first=draft.base.first and bool(draft.again),
+        stamp=draft.base.stamp if _type_waits(draft) else draft.s.espocrm.modified_at,
+        first=draft.base.first and (bool(draft.again) or any(e.problem in PASSING for e in draft.entries)),
     )
+
+
+def _type_waits(draft: Draft) -> bool:
+    """A user's wish for another type that could not be carried out yet must still look like one next time (§5)."""
+    ties = (d.tie for d in draft.diff.differences if d.tie.link and d.tie.link.key in draft.keeps_base)
+    return any(tie.item is not None and tie.link and tie.item.type != tie.link.type for tie in ties)
 
 
 def _over(d: Difference) -> bool:
     return (d.advoware, d.espocrm) == (Change.GONE, Change.GONE)
+
+
+def _moved(tie: Tie, link: Link, draft: Draft) -> Link:
+    moved = _agreed(tie, link.key, draft.s)
+    return replace(moved, primary=link.primary) if link.key in draft.keeps_primary else moved
 
 
 def _agreed(tie: Tie, key: str, situation: Situation) -> Link:
@@ -69,13 +78,13 @@ def _row(row: Row) -> LinkRow:
 
 def _derived(tie: Tie, item: Item, situation: Situation) -> bool:
     """We made up the type from a guess, and it is still the guessed one."""
-    if not tie.rows or tie.rows[0].certain or item.type is None:
+    if tie.rows[0].certain or item.type is None or kommkz.to_espocrm_type(tie.rows[0].komm_kz) != item.type:
         return False
     if tie.link is not None:
         return tie.link.derived_type and tie.link.type == item.type
     gives = subject(Side.ESPOCRM, item.kind, situation.canonical(item.value, item.kind))
-    ours = any(
-        w.variant is Variant.VAR4 and w.outcome is Outcome.DONE and w.gives == gives
-        for w in situation.case.writes
-    )
-    return ours and kommkz.to_espocrm_type(tie.rows[0].komm_kz) == item.type
+    return any(w.variant is Variant.VAR4 and _came(w) and w.gives == gives for w in situation.case.writes)
+
+
+def _came(write: Write) -> bool:
+    return write.outcome in (Outcome.DONE, Outcome.UNKNOWN, None)

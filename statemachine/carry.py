@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import replace
 
-from statemachine import echoes, kommkz
+from statemachine import echoes, guard, kommkz
 from statemachine.acceptance import espocrm_form
 from statemachine.admission import Admission
 from statemachine.case import Pending, Shown, Vanished, Variant
@@ -17,14 +17,14 @@ from statemachine.decide import Action
 from statemachine.diff import Change, Difference
 from statemachine.doubles import younger_double
 from statemachine.draft import Draft
+from statemachine.fuse import Fuses
 from statemachine.kommkz import KommKz
 from statemachine.model import Item, Kind, Link, Side
+from statemachine.rebase import TRIES
 from statemachine.retype import Retype
 from statemachine.rows import Row
-from statemachine.rules import Direction, Extras
-
-#: Emptying variants of ours whose old state a stale form may put back.
-_EMPTIED = (Variant.VAR2, Variant.RESTORE)
+from statemachine.rules import Extras
+from statemachine.situation import subject
 
 
 class Carry:
@@ -33,6 +33,7 @@ class Carry:
         self._s = draft.s
         self._admission = Admission(draft)
         self._retype = Retype(draft, self._admission)
+        self._fuses = Fuses(draft)
         self._row_values = {(row.kind, row.canonical) for row in draft.diff.rows.relevant}
         self._by_action: dict[Action, Callable[[Difference], str | None]] = {
             Action.NOTHING: self._nothing,
@@ -55,10 +56,10 @@ class Carry:
 
     def _nothing(self, d: Difference) -> str | None:
         double = younger_double(d.tie, self._s)
-        if double is not None:
+        if double is not None and self._may_write(Side.ADVOWARE):
             self._draft.rows.empty(double, Variant.RESTORE, None)
         if d.rewrite_advoware and self._may_write(Side.ADVOWARE):
-            return self._give_advoware(d)
+            return self._give_advoware(d) if d.tie.rows else self._create_in_advoware(d)
         if d.rewrite_espocrm and self._may_write(Side.ESPOCRM):
             return self._give_espocrm(d) if d.tie.item else self._add_to_espocrm(d)
         return self._retype.out(d)
@@ -106,12 +107,13 @@ class Carry:
             return problem
         known = d.tie.link.rows[0] if d.tie.link and d.tie.link.rows else None
         new = self._draft.rows.new_of(item, _komm_kz_for(item, d.tie.link), known.text if known else "")
-        self._draft.rows.create(new, Variant.VAR1, _key(d), d.tie.gone_rows)
+        variant = Variant.RESTORE if d.rewrite_advoware else Variant.VAR1
+        self._draft.rows.create(new, variant, _key(d), d.tie.gone_rows)
         return None
 
     def _take_out_again(self, d: Difference, item: Item) -> str | None:
-        if not self._admission.ready(item.kind):
-            return "settling"
+        if problem := self._admission.blocked(item.kind):
+            return problem
         self._draft.items[item.kind].remove(item, Variant.RESTORE, None, None)
         return None
 
@@ -146,18 +148,18 @@ class Carry:
         """Var3."""
         item = _item(d)
         problem = self._admission.stubborn(Side.ESPOCRM, item.kind, self._draft.of_item(item))
-        if problem is None and not self._admission.ready(item.kind):
-            problem = "settling"
+        problem = problem or self._admission.blocked(item.kind)
         if problem is None:
             self._drop_spares(d)
-            self._draft.items[item.kind].remove(item, Variant.VAR3, _key(d), Side.ADVOWARE)
+            source = Side.ADVOWARE if d.tie.link else None
+            self._draft.items[item.kind].remove(item, Variant.VAR3, _key(d), source)
         return problem
 
     def _add_to_espocrm(self, d: Difference) -> str | None:
         """Var4, or an entry written back: marker first (its answer shows the true kommKz), then the item."""
         row = d.tie.rows[0]
-        if d.tie.link is None and self._is_echo(d):
-            return self._empty_again(d)
+        if d.tie.link is None and (ours := [one for one in d.tie.rows if echoes.is_ours(one.now, self._s)]):
+            return self._empty_again(d, ours)
         if self._draft.items[row.kind].holds(row.canonical):
             return "merging"
         form, problem = self._acceptable(row, d.tie.link)
@@ -185,8 +187,12 @@ class Carry:
             holder.type if holder and holder.type else type_,
             primary=False,
             opt_out=bool(holder and holder.opt_out) or bool(link and link.opt_out),
-            invalid=bool(holder and holder.invalid),
+            invalid=holder.invalid is True if holder else self._was_invalid(row, link),
         )
+
+    def _was_invalid(self, row: Row, link: Link | None) -> bool:
+        """Written back from the base (§9); another value starts anew (§5)."""
+        return link is not None and link.invalid and self._s.canonical(link.value, link.kind) == row.canonical
 
     def _phone_type(self, row: Row, link: Link | None) -> str | None:
         known = self._s.rules.acceptance.phone_types
@@ -205,19 +211,36 @@ class Carry:
         problem = self._admission.refuses(Side.ESPOCRM, row.kind, row.canonical, row.now.tlf, link, row.id)
         if problem is not None:
             return None, problem
-        if not self._admission.ready(row.kind):
-            return None, "settling"
+        if problem := self._admission.blocked(row.kind):
+            return None, self._held_up(row, problem, link)
         value = (row.kind, row.canonical)
         if value not in self._s.holders:
             self._draft.lookups[value] = form
             return None, "lookup"
         return self._s.holders[value], None
 
+    def _held_up(self, row: Row, problem: str, link: Link | None) -> str:
+        """A frozen array makes its additions unsyncable (§8); everything else passes."""
+        if problem != "array_refused":
+            return problem
+        return self._admission.unsyncable(Side.ADVOWARE, row.kind, row.now.tlf, problem, row.id, link)
+
     def _mark(self, rows: list[Row], link_key: str | None) -> None:
         if self._may_write(Side.ADVOWARE):
             for row in rows:
-                if f"marker:{row.id}" not in self._s.refused:
+                if f"marker:{row.id}" not in self._s.refused and not self._in_vain(row):
                     self._draft.rows.mark(row, link_key, row.now.tlf)
+
+    def _in_vain(self, row: Row) -> bool:
+        """The base does not need markers (§6): one that twice had no effect must not keep the value from going on."""
+        since = self._s.now - self._s.rules.loop_window
+        gives = subject(Side.ADVOWARE, row.kind, row.canonical)
+        return guard.repeated(
+            self._s.case.writes,
+            lambda w: (w.variant, w.advoware_id, w.gives) == (Variant.MARKER, row.id, gives),
+            since,
+            TRIES,
+        )
 
     def _drop_spares(self, d: Difference) -> None:
         """Further items of the same value would come back as new ones once the link's item is gone or changed."""
@@ -226,19 +249,15 @@ class Carry:
 
     # --- echoes -------------------------------------------------------------------------------------------------
 
-    def _is_echo(self, d: Difference) -> bool:
-        row = d.tie.rows[0].now
-        late = echoes.late_put(row, self._s) and echoes.last_given(row.id, self._s) is not None
-        return late or echoes.late_post(row, self._s) or echoes.stale_row(row, self._s, _EMPTIED)
-
-    def _empty_again(self, d: Difference) -> str | None:
+    def _empty_again(self, d: Difference, ours: list[Row]) -> str | None:
         """A late effect or an older form brought back what nobody wants any more: into the slot again."""
-        if not self._admission.ready(d.tie.kind):
-            return "settling"
-        if self._may_write(Side.ADVOWARE):
-            for row in d.tie.rows:
-                self._draft.rows.empty(row, Variant.RESTORE, None)
-        return None
+        if not self._may_write(Side.ADVOWARE):
+            return "extra"
+        if problem := self._admission.blocked(d.tie.kind):
+            return problem
+        for row in ours:
+            self._draft.rows.empty(row, Variant.RESTORE, None)
+        return None if len(ours) == len(d.tie.rows) else "merging"
 
     # --- one direction (§12) ------------------------------------------------------------------------------------
 
@@ -253,28 +272,25 @@ class Carry:
         look = self._s.advoware if source is Side.ADVOWARE else self._s.espocrm
         mark = known or Pending(key, source, look.answered_at)
         self._draft.pending.append(mark)
-        self._admission.count(Vanished(key, source, value, since=self._s.now))
+        self._fuses.name(Vanished(key, source, value, since=self._s.now))
         if known is None or not self._s.confirmed(known.since, source):
             self._draft.again.append(mark.since + self._s.rules.deletion_confirm)
             return "pending"
         return self._remove_extra(d, key, source, value)
 
     def _remove_extra(self, d: Difference, key: str, source: Side, value: str) -> str | None:
-        if self._admission.fused(key, source, value):
+        if self._fuses.stops(self._fuses.known(Vanished(key, source, value)), source):
             return "fuse"
         if d.tie.item is not None:
-            if not self._admission.ready(d.tie.kind):
-                return "settling"
+            if problem := self._admission.blocked(d.tie.kind):
+                return problem
             self._draft.items[d.tie.kind].remove(d.tie.item, Variant.VAR3, key, source)
         for row in d.tie.rows:
             self._draft.rows.empty(row, Variant.VAR2, key, source)
         return None
 
     def _may_write(self, side: Side) -> bool:
-        only = {Direction.TO_ESPOCRM: Side.ESPOCRM, Direction.TO_ADVOWARE: Side.ADVOWARE}.get(
-            self._s.rules.direction
-        )
-        return only in (None, side)
+        return self._s.rules.may_write(side)
 
 
 def _item(d: Difference) -> Item:

@@ -50,6 +50,7 @@ class Variant(StrEnum):
     FLAG = "flag"
     RESTORE = "restore"
     STATUS = "status"
+    WISH = "wish"
 
 
 @dataclass(frozen=True, slots=True)

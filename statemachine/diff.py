@@ -16,7 +16,8 @@ from statemachine.pairing import Pairing, Tie
 from statemachine.rows import Row, Rows
 from statemachine.situation import Situation
 
-_GAVE_A_VALUE = (Variant.VAR1, Variant.VAR5, Variant.RESTORE)
+#: Their old state may come back with somebody's older form; the first time only (§9).
+_GAVE_A_VALUE = (Variant.VAR1, Variant.VAR5)
 
 
 class Change(StrEnum):
@@ -80,17 +81,25 @@ def _difference(tie: Tie, situation: Situation, pending: list[Pending]) -> Diffe
     espocrm, rewrite_espocrm = _espocrm(tie, agreed, situation)
     advoware = _confirm(tie.link, Side.ADVOWARE, advoware, situation, pending)
     espocrm = _confirm(tie.link, Side.ESPOCRM, espocrm, situation, pending)
+    if rewrite_advoware and tie.item is not None and advoware is Change.GONE:
+        advoware = Change.SAME
     if rewrite_espocrm and tie.rows and espocrm is Change.GONE:
         espocrm = Change.SAME
-    return Difference(tie, advoware, espocrm, rewrite_advoware, rewrite_espocrm and espocrm is Change.SAME)
+    same = (advoware is Change.SAME, espocrm is Change.SAME)
+    return Difference(tie, advoware, espocrm, rewrite_advoware and same[0], rewrite_espocrm and same[1])
 
 
 def _advoware(tie: Tie, agreed: str, situation: Situation) -> tuple[Change, bool]:
     if not tie.rows:
-        return Change.MISSING, False
+        return Change.MISSING, _emptied_by_an_older_form(tie, situation)
     if all(_edited(row, tie.agreed, situation) for row in tie.rows):
         return Change.CHANGED, False
     return Change.SAME, any(row.canonical != agreed for row in tie.rows)
+
+
+def _emptied_by_an_older_form(tie: Tie, situation: Situation) -> bool:
+    blank = [row for row in situation.advoware.rows if row.id in tie.gone_rows]
+    return any(echoes.stale_row(row, situation, _GAVE_A_VALUE) for row in blank)
 
 
 def _espocrm(tie: Tie, agreed: str, situation: Situation) -> tuple[Change, bool]:

@@ -17,6 +17,9 @@ from statemachine.rebase import Rebased
 from statemachine.rowplan import RowPlan
 from statemachine.situation import Situation, Value
 
+#: Problems that pass by themselves: what was decided stays decided until they have.
+PASSING = frozenset({"pending", "settling", "lookup", "fuse", "merging", "retyping", "waits"})
+
 
 @dataclass(frozen=True, slots=True)
 class Entry:
@@ -31,7 +34,8 @@ class Entry:
 
 @dataclass(slots=True)
 class Draft:
-    """``keeps_base``: links that must not advance in this round. ``again``: moments at which another look is wanted.
+    """``keeps_base``: links that must not advance in this round; ``keeps_primary``: all but their primary may.
+    ``frozen``: arrays that EspoCRM would refuse as they are stored. ``again``: moments at which another look is wanted.
     ``lookups``: values whose present holder must be known first; ``questions``: values of which it must be known
     whether another Beteiligte holds them."""
 
@@ -53,7 +57,10 @@ class Draft:
     void: list[Decision] = field(default_factory=list)
     pending: list[Pending] = field(default_factory=list)
     again: list[float] = field(default_factory=list)
+    wishes_done: list[int] = field(default_factory=list)
     keeps_base: set[str] = field(default_factory=set)
+    keeps_primary: set[str] = field(default_factory=set)
+    frozen: frozenset[Kind] = frozenset()
 
     def note(self, d: Difference, action: Action, problem: str | None) -> None:
         """One line for this entry; an entry with a problem keeps its base."""
@@ -63,6 +70,14 @@ class Draft:
 
     def of_item(self, item: Item) -> str:
         return self.s.canonical(item.value, item.kind)
+
+
+def equal(draft: Draft, tie: Tie) -> bool:
+    """Both sides show the same canonical value now."""
+    if tie.item is None or not tie.rows:
+        return False
+    shown = draft.of_item(tie.item)
+    return all(row.canonical == shown for row in tie.rows)
 
 
 def change_on(d: Difference, side: Side) -> Change:

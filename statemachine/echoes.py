@@ -1,14 +1,15 @@
 """Our own writes coming back: late effects and older forms (sync rules §8, §9).
 
 Called by diff and carry. A *late effect* is a write whose answer never came and that shows itself afterwards; a
-*stale form* is somebody's save that puts back what was there before our write, because his form was opened before it. Neither is
-anybody's decision. What we wrote is in the journal, so both are recognised by content, never by time alone.
+*stale form* is somebody's save that puts back what was there before our write, because his form was opened before it.
+Neither is anybody's decision. What we wrote is in the journal, so both are recognised by content, never by time alone.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable
 
+from statemachine import marker
 from statemachine.case import Outcome, Variant, Write
 from statemachine.model import Item, Kind, Kommunikation, Side
 from statemachine.situation import Situation, subject
@@ -19,7 +20,7 @@ _UNKNOWN = (Outcome.UNKNOWN, None)
 def late_put(row: Kommunikation, situation: Situation) -> bool:
     """The row shows exactly what a PUT of unknown outcome would have made of it."""
     return any(
-        write.advoware_id == row.id and _shows(row, write) and _is_unknown(write)
+        write.advoware_id == row.id and _shows(row, write) and _is_late(write)
         for write in _recent(situation, situation.rules.late_effect)
     )
 
@@ -27,19 +28,16 @@ def late_put(row: Kommunikation, situation: Situation) -> bool:
 def late_post(row: Kommunikation, situation: Situation) -> bool:
     """The row is exactly what a POST of unknown outcome would have created."""
     return any(
-        write.operation == "post" and write.advoware_id is None and _shows(row, write) and _is_unknown(write)
+        write.operation == "post" and write.advoware_id is None and _shows(row, write) and _is_late(write)
         for write in _recent(situation, situation.rules.late_effect)
     )
 
 
-def last_given(row_id: int, situation: Situation) -> Write | None:
-    """Our youngest write to this row that certainly happened."""
-    done = [
-        w
-        for w in situation.case.writes
-        if w.side is Side.ADVOWARE and w.advoware_id == row_id and w.outcome is Outcome.DONE and w.after
-    ]
-    return done[-1] if done else None
+def is_ours(row: Kommunikation, situation: Situation) -> bool:
+    """An unlinked row that only we can have brought about, marker and all, and that nobody wants any more (§8, §9)."""
+    marked = marker.read(row.bemerkung)[0] is not None
+    late = marked and (late_put(row, situation) or late_post(row, situation))
+    return late or stale_row(row, situation, (Variant.VAR2,))
 
 
 def stale_row(row: Kommunikation, situation: Situation, variants: Iterable[Variant]) -> bool:
@@ -103,33 +101,38 @@ def _shows(row: Kommunikation, write: Write) -> bool:
     )
 
 
-def _is_unknown(write: Write) -> bool:
-    return write.outcome in _UNKNOWN
+def _is_late(write: Write) -> bool:
+    return write.outcome in _UNKNOWN and write.variant is not Variant.WISH
 
 
 def _restored_since(write: Write, situation: Situation) -> bool:
+    """It was written again already (the second time is somebody's will), or an operator wanted the old state back."""
+    since = (w for w in situation.case.writes if w.id > write.id and w.side is write.side)
+    if write.side is Side.ADVOWARE:
+        again = (Variant.RESTORE, Variant.WISH)
+        return any(w.variant in again and w.advoware_id == write.advoware_id for w in since)
     return any(
-        other.variant is Variant.RESTORE
-        and other.id > write.id
-        and other.side is write.side
-        and (
-            other.advoware_id == write.advoware_id
-            if write.side is Side.ADVOWARE
-            else other.gives == write.gives
-        )
-        for other in situation.case.writes
+        (w.variant is Variant.RESTORE and w.gives == write.gives)
+        or (w.variant is Variant.WISH and _took(w, situation) == _gave(write, situation))
+        for w in since
     )
 
 
 def _removed_again(write: Write, item: Item, situation: Situation) -> bool:
+    since = (w for w in situation.case.writes if w.id > write.id and w.side is Side.ESPOCRM)
     return any(
-        other.variant is Variant.RESTORE
-        and other.id > write.id
-        and other.side is Side.ESPOCRM
-        and other.before is not None
-        and other.before.value == item.value
-        for other in situation.case.writes
+        (w.variant is Variant.RESTORE and w.before is not None and w.before.value == item.value)
+        or (w.variant is Variant.WISH and w.after is not None and w.after.value == item.value)
+        for w in since
     )
+
+
+def _took(write: Write, situation: Situation) -> str | None:
+    return situation.canonical(write.before.value, write.kind) if write.before else None
+
+
+def _gave(write: Write, situation: Situation) -> str | None:
+    return situation.canonical(write.after.value, write.kind) if write.after else None
 
 
 def _canonical_before(write: Write, situation: Situation) -> str:

@@ -7,34 +7,52 @@ written, and at a first sync both are recorded as they are.
 from __future__ import annotations
 
 from statemachine.admission import Admission
-from statemachine.draft import Draft
-from statemachine.holds import equal
-from statemachine.model import Item, Kind, Link
+from statemachine.case import Variant, Write
+from statemachine.diff import Change, Difference
+from statemachine.draft import Draft, equal
+from statemachine.model import Kind, Link, Side
 from statemachine.pairing import Tie
-from statemachine.rules import Direction
+from statemachine.rows import Row
+from statemachine.situation import subject
 
 
 def carry_flags(draft: Draft, admission: Admission) -> None:
     """Plan the writes that make primary and online agree again."""
-    ties = [d.tie for d in draft.diff.differences if d.tie.kind is Kind.EMAIL]
-    before = next((tie for tie in ties if tie.link and tie.link.primary), None)
-    now = next((tie for tie in ties if tie.item and tie.item.primary), None)
+    mails = [d for d in draft.diff.differences if d.tie.kind is Kind.EMAIL]
+    before = next((d for d in mails if d.tie.link and d.tie.link.primary), None)
+    now = next((d for d in mails if d.tie.item and d.tie.item.primary), None)
     if before is None or now is None:
         return
     if now is not before:
-        _move_in_advoware(draft, before, now)
-    elif draft.s.rules.direction is not Direction.TO_ADVOWARE:
-        _move_in_espocrm(draft, admission, ties)
+        _move_in_advoware(draft, admission, before, now)
+    elif draft.s.rules.may_write(Side.ESPOCRM):
+        _move_in_espocrm(draft, admission, [d.tie for d in mails])
 
 
-def _move_in_advoware(draft: Draft, before: Tie, now: Tie) -> None:
+def _move_in_advoware(draft: Draft, admission: Admission, before: Difference, now: Difference) -> None:
     """The primary moved in EspoCRM: the new one's row goes online, the old one's offline."""
-    if draft.s.rules.direction is Direction.TO_ESPOCRM or not equal(draft, now):
+    if not draft.s.rules.may_write(Side.ADVOWARE):
         return
-    draft.rows.online(now.rows[0], True, now.link.key if now.link else None)
-    if before.rows and before.link is not None:
-        for row in before.rows:
-            draft.rows.online(row, False, before.link.key)
+    if before.espocrm is Change.MISSING or not equal(draft, now.tie):
+        _still_open(draft, before.tie, now.tie)
+        return
+    _put_online(draft, admission, now.tie.rows[0], True, now.tie.link)
+    for row in before.tie.rows:
+        _put_online(draft, admission, row, False, before.tie.link)
+
+
+def _still_open(draft: Draft, *ties: Tie) -> None:
+    """The move waits: a deletion is not confirmed yet, or the new address is not on both sides."""
+    draft.keeps_primary.update(tie.link.key for tie in ties if tie.link)
+
+
+def _put_online(draft: Draft, admission: Admission, row: Row, online: bool, link: Link | None) -> None:
+    def again(write: Write) -> bool:
+        same = (write.side, write.variant, write.advoware_id) == (Side.ADVOWARE, Variant.FLAG, row.id)
+        return same and write.before is not None and write.before.online is not online
+
+    if row.now.online is not online and not admission.tires(f"online:{row.id}:{online}", again):
+        draft.rows.online(row, online, link.key if link else None)
 
 
 def _move_in_espocrm(draft: Draft, admission: Admission, ties: list[Tie]) -> None:
@@ -42,16 +60,19 @@ def _move_in_espocrm(draft: Draft, admission: Admission, ties: list[Tie]) -> Non
     turned = [tie for tie in ties if tie.link and tie.item and _turned_online(tie, tie.link)]
     if len(turned) != 1 or turned[0].item is None or turned[0].item.primary:
         return
-    if not equal(draft, turned[0]) or not admission.ready(Kind.EMAIL):
-        if turned[0].link:
-            draft.keeps_base.add(turned[0].link.key)
+    item, link = turned[0].item, turned[0].agreed
+    gives = subject(Side.ESPOCRM, Kind.EMAIL, draft.of_item(item))
+    if admission.tires(f"primary:{gives}", lambda w: w.gives == gives and _made_primary(w)):
+        return
+    if not equal(draft, turned[0]) or admission.blocked(Kind.EMAIL):
+        draft.keeps_base.add(link.key)
         return
     keys = {id(tie.item): tie.link.key for tie in ties if tie.item and tie.link}
-    draft.items[Kind.EMAIL].make_primary(turned[0].item, lambda item: _key_of(item, keys))
+    draft.items[Kind.EMAIL].make_primary(item, lambda one: keys.get(id(one)))
 
 
-def _key_of(item: Item, keys: dict[int, str]) -> str | None:
-    return keys.get(id(item))
+def _made_primary(write: Write) -> bool:
+    return write.variant is Variant.FLAG and write.after is not None and write.after.primary is True
 
 
 def _turned_online(tie: Tie, link: Link) -> bool:

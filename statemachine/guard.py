@@ -5,7 +5,7 @@ Called by :mod:`statemachine.plan` and by the store, which counts. Nothing here 
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 
 from statemachine.case import Outcome, Variant, Write
 
@@ -33,6 +33,14 @@ def loops(writes: Iterable[Write], gives: str, since: float, limit: int) -> bool
     return sum(1 for write in writes if _gave(write, gives) and write.at >= since) >= limit
 
 
+def repeated(writes: Iterable[Write], again: Callable[[Write], bool], since: float, limit: int) -> bool:
+    """Whether ``again`` is true of as many writes as [loop_limit] since ``since`` (§10)."""
+    return sum(1 for write in writes if _happened(write) and again(write) and write.at >= since) >= limit
+
+
+def _happened(write: Write) -> bool:
+    return write.outcome in (Outcome.DONE, Outcome.UNKNOWN, None)
+
+
 def _gave(write: Write, gives: str) -> bool:
-    happened = write.outcome in (Outcome.DONE, Outcome.UNKNOWN, None)
-    return happened and write.variant in _GIVES_A_VALUE and write.gives == gives
+    return _happened(write) and write.variant in _GIVES_A_VALUE and write.gives == gives

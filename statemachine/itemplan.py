@@ -6,7 +6,7 @@ exactly one primary, and an item that is stored is never left out to please the 
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 from statemachine.acceptance import Acceptance, espocrm_form, is_stored_form
@@ -58,8 +58,12 @@ class ItemPlan:
         """Change an item in place; if another place already holds the value, this one is superfluous and goes."""
         place = self._place(item)
         wanted = self._value(after)
-        if any(p.item and p is not place and self._value(p.item) == wanted for p in self._places):
+        twin = next(
+            (p for p in self._places if p.item and p is not place and self._value(p.item) == wanted), None
+        )
+        if twin is not None and twin.item is not None:
             self._take_out(place, ItemChange(variant, self.kind, link_key, item, None))
+            twin.item = _merged(twin.item, after)
             return
         place.item = after
         self.changes.append(ItemChange(variant, self.kind, link_key, item, after, row_id=row_id))
@@ -90,12 +94,15 @@ class ItemPlan:
             for place in self._places
         )
 
-    def array(self) -> tuple[Item, ...] | None:
-        """The array to send; None when nothing changes."""
+    def array(self, linked: Sequence[Item] = ()) -> tuple[Item, ...] | None:
+        """The array to send; None when nothing changes. Of several items of one value the ``linked`` one stays."""
         if not self.changes:
             return None
-        items = [self._sendable(place.item) or place.item for place in self._places if place.item is not None]
-        return _one_primary(self._one_of_each(items))
+        places = [place for place in self._places if place.item is not None]
+        places.sort(key=lambda place: not any(place.was is item for item in linked))
+        kept = self._one_of_each(places)
+        items = [kept[id(place)] for place in self._places if id(place) in kept]
+        return _one_primary(items)
 
     def _sendable(self, item: Item) -> Item | None:
         if is_stored_form(item.value, item.kind, self._acceptance):
@@ -103,16 +110,17 @@ class ItemPlan:
         form, _ = espocrm_form(item.value, item.kind, self._region, self._acceptance)
         return None if form is None else replace(item, value=form)
 
-    def _one_of_each(self, items: list[Item]) -> list[Item]:
-        """Several stored items of one canonical value become one; an opt-out of any of them is kept."""
-        kept: dict[str, Item] = {}
-        for item in items:
-            value = self._value(item)
-            if value in kept:
-                kept[value] = _merged(kept[value], item)
-            else:
-                kept[value] = item
-        return list(kept.values())
+    def _one_of_each(self, places: list[_Place]) -> dict[int, Item]:
+        """Several stored items of one canonical value become one, by place; an opt-out of any of them is kept."""
+        first: dict[str, int] = {}
+        kept: dict[int, Item] = {}
+        for place in places:
+            if place.item is None:
+                continue
+            item = self._sendable(place.item) or place.item
+            chosen = first.setdefault(self._value(item), id(place))
+            kept[chosen] = _merged(kept[chosen], item) if chosen in kept else item
+        return kept
 
     def _take_out(self, place: _Place, change: ItemChange) -> None:
         place.item = None

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 
 from statemachine import marker
-from statemachine.model import Base, Item, Kind, Link
+from statemachine.model import Base, Item, Kind, Link, Side
 from statemachine.rows import Row, Rows
 from statemachine.situation import Situation, Value
 
@@ -167,6 +167,8 @@ class Pairing:
     def _by_marker(self) -> list[Tie]:
         shown = {(row.kind, row.canonical) for row in self._rows.relevant}
         new: list[Tie] = []
+        if not self._situation.rules.may_write(Side.ESPOCRM):  # it would overwrite Advoware by a marker alone
+            return new
         for row in sorted(self._free_rows.values(), key=lambda row: row.id):
             if row.marker is None or row.marker.slot:
                 continue

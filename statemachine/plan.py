@@ -9,14 +9,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
+from statemachine import wishes
 from statemachine.admission import Admission
 from statemachine.advance import advance
 from statemachine.carry import Carry
 from statemachine.case import (
     Conflict,
-    ConflictKind,
     Decision,
-    Keep,
     Notice,
     Parked,
     Pending,
@@ -26,7 +25,7 @@ from statemachine.case import (
 from statemachine.commands import PutRecord, RowCommand
 from statemachine.decide import Action
 from statemachine.diff import Change, Difference, diff
-from statemachine.draft import Draft, Entry
+from statemachine.draft import PASSING, Draft, Entry
 from statemachine.flags import carry_flags
 from statemachine.holds import Holds
 from statemachine.itemplan import ItemPlan
@@ -35,9 +34,7 @@ from statemachine.rebase import rebase
 from statemachine.rowplan import RowPlan
 from statemachine.situation import Situation, Value
 from statemachine.status import fields_with_data
-
-#: Problems that pass by themselves: what was decided stays decided until they have.
-_PASSING = frozenset({"pending", "settling", "lookup", "fuse", "merging", "retyping"})
+from statemachine.verdicts import Verdicts, dissolving
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +59,7 @@ class Plan:
     questions: tuple[Value, ...] = ()
     not_taken: tuple[int, ...] = ()
     void: tuple[Decision, ...] = ()
+    wishes_done: tuple[int, ...] = ()
     look_again_at: float | None = None
     empty_slots: int = 0
 
@@ -73,33 +71,34 @@ class Plan:
     @property
     def waits(self) -> bool:
         """Something was decided that could not be carried out yet."""
-        return any(entry.problem in _PASSING for entry in self.entries)
+        return any(entry.problem in PASSING for entry in self.entries)
 
 
 def make(situation: Situation) -> Plan:
     """The plan for this situation."""
-    draft = _draft(situation)
-    holds, admission = Holds(draft), Admission(draft)
-    if holds.whole():
+    draft = _drawn_up(situation, frozenset())
+    frozen = frozenset(kind for kind, items in draft.items.items() if items.changes and items.frozen())
+    return _finished(_drawn_up(situation, frozen) if frozen else draft)
+
+
+def _drawn_up(situation: Situation, frozen: frozenset[Kind]) -> Draft:
+    draft = _draft(situation, frozen)
+    verdicts = Verdicts(draft)
+    holds, admission = Holds(draft, verdicts), Admission(draft)
+    if wishes.carry(draft, admission) or holds.whole():
         for d in draft.diff.differences:
             draft.note(d, Action.NOTHING, "waits")
     else:
         _entries(draft, holds)
         carry_flags(draft, admission)
-        draft.void.extend(_void(draft))
-    return _finished(draft)
+    verdicts.close()
+    return draft
 
 
-def _void(draft: Draft) -> list[Decision]:
-    """A decision carries the values it was made for; where they differ now it is void (§5), unless it merely waits."""
-    followed = [decision for decision, _ in draft.decided]
-    waiting = {e.tie.link.key for e in draft.entries if e.tie.link and e.problem in _PASSING}
-    return [d for d in draft.s.case.decisions if d not in followed and d.conflict.link_key not in waiting]
-
-
-def _draft(situation: Situation) -> Draft:
+def _draft(situation: Situation, frozen: frozenset[Kind]) -> Draft:
     rebased = rebase(situation)
-    base = _dissolved(situation, rebased.base)
+    both = dissolving(situation, rebased.base)
+    base = replace(rebased.base, links=tuple(x for x in rebased.base.links if x.key not in both))
     difference = diff(situation, base)
     blank = {row.id: row for row in situation.advoware.rows if row.id in difference.rows.blank}
     rules = situation.rules
@@ -110,34 +109,16 @@ def _draft(situation: Situation) -> Draft:
         )
         for kind in Kind
     }
-    return Draft(situation, rebased, base, difference, rows, items)
-
-
-def _dissolved(situation: Situation, base: Base) -> Base:
-    """Links that a human decided to keep ``both`` halves of: row and item become new entries (§5)."""
-    shown = {row.id: row.tlf for row in situation.advoware.rows}
-    both = {
-        d.conflict.link_key: d.conflict.advoware
-        for d in situation.case.decisions
-        if d.keep is Keep.BOTH and d.conflict.kind is ConflictKind.EDIT_EDIT
-    }
-    kept = (
-        link
-        for link in base.links
-        if link.key not in both or both[link.key] not in {shown.get(row.id) for row in link.rows}
-    )
-    return replace(base, links=tuple(kept))
+    draft = Draft(situation, rebased, base, difference, rows, items, frozen=frozen)
+    draft.decided.extend((decision, "done") for decision in both.values())
+    return draft
 
 
 def _entries(draft: Draft, holds: Holds) -> None:
     carry = Carry(draft)
     for d in sorted(draft.diff.differences, key=_places_first):
         action = holds.action(d)
-        problem = holds.reason(d, action)
-        if problem is None:
-            action = holds.instead(d, action)
-            problem = carry.out(d, action)
-        draft.note(d, action, problem)
+        draft.note(d, action, holds.reason(d, action) or carry.out(d, action))
 
 
 def _places_first(d: Difference) -> tuple[bool, bool, int]:
@@ -160,7 +141,8 @@ def _finished(draft: Draft) -> Plan:
         notices=tuple(dict.fromkeys(draft.notices)),
         lookups=tuple((kind, canonical, value) for (kind, canonical), value in draft.lookups.items()),
         questions=tuple(draft.questions),
-        not_taken=tuple(write.id for write in draft.rebased.not_taken),
+        not_taken=draft.rebased.unsettled,
+        wishes_done=tuple(draft.wishes_done),
         void=tuple(draft.void),
         look_again_at=min(draft.again, default=None),
         empty_slots=len(draft.diff.rows.slots),
@@ -169,7 +151,8 @@ def _finished(draft: Draft) -> Plan:
 
 def _record(draft: Draft) -> PutRecord | None:
     """One PUT with everything: the arrays that change, plus the sync fields (§8)."""
-    emails, phones = (draft.items[kind].array() for kind in (Kind.EMAIL, Kind.PHONE))
+    linked = [d.tie.item for d in draft.diff.differences if d.tie.item and d.tie.link]
+    emails, phones = (draft.items[kind].array(linked) for kind in (Kind.EMAIL, Kind.PHONE))
     if emails is None and phones is None:
         return None
     changes = (*draft.items[Kind.EMAIL].changes, *draft.items[Kind.PHONE].changes)

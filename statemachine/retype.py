@@ -10,13 +10,13 @@ from dataclasses import replace
 
 from statemachine import kommkz
 from statemachine.admission import Admission
-from statemachine.case import Notice, Variant
+from statemachine.case import Notice, Outcome, Variant, Write
 from statemachine.diff import Difference
 from statemachine.draft import Draft
 from statemachine.model import Item, Kind, Link, Side
 from statemachine.rowplan import New
 from statemachine.rows import Row
-from statemachine.rules import Direction
+from statemachine.situation import subject
 
 
 class Retype:
@@ -37,8 +37,10 @@ class Retype:
             return None
         if item.type == link.type:
             return self._correct(link, item, d.tie.rows[0])
-        if self._s.rules.direction is Direction.TO_ESPOCRM or not self._wished(item):
+        if not self._s.rules.may_write(Side.ADVOWARE) or not self._wished(item):
             return None
+        if ours := self._our_writes():
+            return self._after_our_write(item, ours)
         if (item.kind, self._draft.of_item(item)) not in self._s.asked:
             self._draft.questions.append((item.kind, self._draft.of_item(item)))
             return "lookup"
@@ -49,6 +51,23 @@ class Retype:
     def _wished(self, item: Item) -> bool:
         """Only an edit of this very record can be its user's wish: a shared value changes everywhere (facts §5)."""
         return bool(self._draft.base.stamp) and self._s.espocrm.modified_at != self._draft.base.stamp
+
+    def _our_writes(self) -> list[Write]:
+        """What this run has already written there: from then on modifiedAt says nothing about users."""
+        came = (Outcome.DONE, Outcome.UNKNOWN, None)
+        writes = self._s.case.writes
+        return [w for w in writes if w.side is Side.ESPOCRM and not w.settled and w.outcome in came]
+
+    def _after_our_write(self, item: Item, ours: list[Write]) -> str | None:
+        """A type that we sent ourselves and that EspoCRM shows differently belongs to a shared value (facts §5);
+        any other is looked at again in a run of its own."""
+        gives = subject(Side.ESPOCRM, item.kind, self._draft.of_item(item))
+        if any(
+            w.gives == gives and w.after and (w.before is None or w.before.type != w.after.type) for w in ours
+        ):
+            return None
+        self._draft.again.append(self._s.now)
+        return "settling"
 
     def _recreate(self, link: Link, item: Item, rows: list[Row]) -> str | None:
         wanted = kommkz.from_espocrm_type(item.type)
@@ -74,14 +93,14 @@ class Retype:
     def _correct(self, link: Link, item: Item, row: Row) -> str | None:
         """A kommKz that turned out to be another corrects the type that we made up from the guess, and only that."""
         true = kommkz.to_espocrm_type(row.komm_kz)
-        wrong = link.derived_type and row.certain and true is not None and true != item.type
-        if (
-            not wrong
-            or self._s.rules.direction is Direction.TO_ADVOWARE
-            or true not in self._s.rules.acceptance.phone_types
-        ):
+        known = self._s.rules.acceptance.phone_types
+        wrong = link.derived_type and row.certain and true in known and true != item.type
+        if not wrong or not self._s.rules.may_write(Side.ESPOCRM):
             return None
-        if not self._admission.ready(item.kind):
-            return "settling"
+        gives = subject(Side.ESPOCRM, item.kind, row.canonical)
+        if self._admission.tires(f"type:{gives}", lambda w: w.variant is Variant.TYPE and w.gives == gives):
+            return None
+        if problem := self._admission.blocked(item.kind):
+            return problem
         self._draft.items[item.kind].edit(item, replace(item, type=true), Variant.TYPE, link.key)
         return None

@@ -75,7 +75,8 @@ def read(situation: Situation, base: Base) -> Rows:
             continue
         komm_kz, certain = _komm_kz(now, mark, known[0] if known else None, learnt, types, fields, situation)
         kind = known[1] if known else kommkz.family(komm_kz)
-        if kind is not None and komm_kz != kommkz.KommKz.Internet:
+        # a linked row stays what it was even if the server now calls it a web site: nobody deleted it
+        if kind is not None:
             kind = Kind(kind)
             relevant.append(Row(now, kind, situation.canonical(now.tlf, kind), komm_kz, certain, mark, text))
     return Rows(tuple(relevant), tuple(slots), frozenset(blank))

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from statemachine.acceptance import Acceptance
+from statemachine.model import Side
 
 
 class Direction(StrEnum):
@@ -51,3 +52,8 @@ class Rules:
     auto_reset: float = 86400.0
     status_fields: frozenset[str] = frozenset()
     status_options: frozenset[str] = frozenset()
+
+    def may_write(self, side: Side) -> bool:
+        """Whether [direction] lets us write there at all (§12)."""
+        only = {Direction.TO_ESPOCRM: Side.ESPOCRM, Direction.TO_ADVOWARE: Side.ADVOWARE}
+        return only.get(self.direction, side) is side

@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 
 from statemachine import kommkz, looks
-from statemachine.model import AdvowareRecord, EspocrmRecord
+from statemachine.model import AdvowareRecord, EspocrmRecord, Kommunikation, Side
 from statemachine.rules import Rules
 from statemachine.situation import Situation
 from statemachine.states import State
@@ -61,12 +61,19 @@ def is_due(record: EspocrmRecord, status: str, answered: bool) -> bool:
 def kommunikation_hash(record: AdvowareRecord) -> str:
     """The predecessor's hash: 16 hex digits of MD5 over the sorted rowIds of the sync-relevant rows (facts §5)."""
     ids = sorted(
-        row.row_id for row in record.rows if row.tlf.strip() and row.komm_kz != kommkz.KommKz.Internet
+        row.row_id for row in record.rows if row.tlf.strip() and _kind(row) != kommkz.KommKz.Internet
     )
     return hashlib.md5("".join(ids).encode(), usedforsecurity=False).hexdigest()[:16]
 
 
+def _kind(row: Kommunikation) -> int:
+    """GET hides the kommKz (facts §4.1): a web site is known by its look."""
+    return row.komm_kz or kommkz.guess(row.tlf, "ZZ")
+
+
 def _allowed(shown: dict[str, str | int | None], rules: Rules) -> Fields:
+    if not rules.may_write(Side.ESPOCRM):
+        return ()
     if shown["syncStatus"] not in rules.status_options:
         del shown["syncStatus"]
     return tuple((name, value) for name, value in shown.items() if name in rules.status_fields)

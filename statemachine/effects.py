@@ -1,0 +1,110 @@
+"""Did a journalled write have an effect? Judged by what was seen after it (sync rules §8).
+
+Called by rebase. What was seen after a write is what the next write to the same entry found there, or, after the last
+one, what the side shows now. Only writes that certainly happened are judged, and those of unknown outcome whose
+effect is plainly there.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from enum import StrEnum
+
+from statemachine.case import Outcome, Shown, Variant, Write
+from statemachine.commands import shown_item
+from statemachine.model import Kommunikation, Side
+from statemachine.situation import Situation, subject
+
+
+class Effect(StrEnum):
+    TAKEN = "taken"
+    NOT_TAKEN = "not_taken"
+
+
+def of(situation: Situation) -> Iterator[tuple[Write, Effect]]:
+    """Every unsettled write that happened, oldest first, with its effect."""
+    rows = {row.id: row for row in situation.advoware.rows}
+    open_ = [w for w in situation.case.writes if not w.settled and _happened(w, rows)]
+    for place, write in enumerate(open_):
+        later = next((w for w in open_[place + 1 :] if target(w) == target(write)), None)
+        none = _no_row_effect if write.side is Side.ADVOWARE else _no_item_effect
+        yield write, Effect.NOT_TAKEN if none(write, later, situation) else Effect.TAKEN
+
+
+def target(write: Write) -> str:
+    """The entry that a write was aimed at; a POST is aimed at the row it made."""
+    if write.side is Side.ADVOWARE:
+        return f"row:{write.advoware_id}"
+    shown = write.after or write.before
+    return write.link_key or f"{write.kind}:{shown.value if shown else ''}"
+
+
+def _happened(write: Write, rows: dict[int, Kommunikation]) -> bool:
+    if write.outcome is Outcome.DONE:
+        return True
+    row = rows.get(write.advoware_id or 0)
+    unknown = write.outcome in (Outcome.UNKNOWN, None) and write.side is Side.ADVOWARE
+    return unknown and row is not None and write.after is not None and _same_row(_shown_row(row), write.after)
+
+
+# Advoware
+
+
+def _no_row_effect(write: Write, later: Write | None, situation: Situation) -> bool:
+    if write.before is None or write.after is None or write.variant is Variant.MARKER:
+        return False
+    if _answered_otherwise(write, write.after, situation):
+        return True
+    row = next((row for row in situation.advoware.rows if row.id == write.advoware_id), None)
+    seen = later.before if later is not None else _shown_row(row) if row is not None else None
+    return seen is not None and _same_row(seen, write.before) and not _same_row(seen, write.after)
+
+
+def _answered_otherwise(write: Write, after: Shown, situation: Situation) -> bool:
+    """The answer itself showed another value than the one that was sent: a stump, or nothing happened."""
+    given = subject(Side.ADVOWARE, write.kind, situation.canonical(after.value, write.kind))
+    return bool(after.value) and bool(write.gives) and write.gives != given
+
+
+def _shown_row(row: Kommunikation) -> Shown:
+    return Shown(row.tlf, row.bemerkung, row.online)
+
+
+def _same_row(one: Shown, other: Shown) -> bool:
+    online = None in (one.online, other.online) or one.online == other.online
+    return online and (one.value, one.bemerkung) == (other.value, other.bemerkung)
+
+
+# EspoCRM
+
+
+def _no_item_effect(write: Write, later: Write | None, situation: Situation) -> bool:
+    """What was to come is not there, or what was to go is still there."""
+    if write.variant is Variant.STATUS:
+        return False
+    seen = _seen_items(write, later, situation)
+    before = _like(write.before, seen, write, situation)
+    if write.after is None:
+        return bool(before)
+    after = _like(write.after, seen, write, situation)
+    if not after:
+        return write.before is None or bool(before)
+    same = [shown for shown in after if _same_flags(shown, write.after)]
+    return write.before is not None and not same and any(_same_flags(one, write.before) for one in before)
+
+
+def _seen_items(write: Write, later: Write | None, situation: Situation) -> Sequence[Shown]:
+    if later is not None:
+        return [later.before] if later.before else []
+    return [shown for item in situation.espocrm.items(write.kind) if (shown := shown_item(item))]
+
+
+def _like(wanted: Shown | None, seen: Sequence[Shown], write: Write, situation: Situation) -> list[Shown]:
+    if wanted is None:
+        return []
+    value = situation.canonical(wanted.value, write.kind)
+    return [one for one in seen if situation.canonical(one.value, write.kind) == value]
+
+
+def _same_flags(one: Shown, other: Shown) -> bool:
+    return (one.type, one.primary) == (other.type, other.primary)

@@ -1,0 +1,119 @@
+"""Conflicts and who decides them: an operator, the policy, or nobody yet (sync rules §5, §7, §9).
+
+Called by holds and plan. A decision is *followed* when nothing holds its entry back any more; until then its conflict
+stays open and the decision waits with it. One that was made for other values is void.
+"""
+
+from __future__ import annotations
+
+from statemachine import decide
+from statemachine.case import Conflict, ConflictKind, Decision, Fuse, Keep, Notice
+from statemachine.decide import Action
+from statemachine.diff import Difference
+from statemachine.draft import PASSING, Draft, Entry
+from statemachine.model import Base, Side
+from statemachine.rules import Direction
+from statemachine.situation import Situation
+
+
+class Verdicts:
+    def __init__(self, draft: Draft) -> None:
+        self._draft = draft
+        self._s = draft.s
+        self._on_entries: dict[str, Decision] = {}
+        self._on_whole: list[Decision] = []
+
+    def on_entry(self, d: Difference, action: Action) -> Action:
+        """What a conflict of one entry becomes; ``action`` itself while it waits for a human."""
+        conflict = self._known(_conflict_of(d, ConflictKind(action.value), self._s.now))
+        verdict = decide.verdict_of(conflict, self._s.rules.conflict_policy, self._s.case.decisions)
+        if verdict is None:
+            self._draft.conflicts.append(conflict)
+            self._draft.notices.append(
+                Notice(f"conflict:{conflict.link_key}", "conflict", conflict.kind.value)
+            )
+            return action
+        self._on_entries[d.tie.agreed.key] = verdict
+        return decide.decided(d.advoware, d.espocrm, verdict.keep)
+
+    def on_whole(self, conflict: Conflict) -> Keep | None:
+        """What a human decided about an emptied side or a changed pair; None while he has not."""
+        conflict = self._known(conflict)
+        verdict = decide.verdict_of(conflict, self._s.rules.conflict_policy, self._s.case.decisions)
+        if verdict is not None:
+            self._on_whole.append(verdict)
+            return verdict.keep
+        self._draft.conflicts.append(conflict)
+        if all(fuse is Fuse.INTACT for _, fuse in self._s.case.fuse):
+            self._draft.notices.append(Notice(f"conflict:{conflict.kind}", "conflict", conflict.kind.value))
+        return None
+
+    def close(self) -> None:
+        """After all entries: what was followed, what waits, what is void."""
+        held = {e.tie.link.key for e in self._draft.entries if e.tie.link and e.problem is not None}
+        for key, verdict in self._on_entries.items():
+            self._end(verdict, key in held)
+        for verdict in self._on_whole:
+            touched = (e for e in self._draft.entries if _touched(e, verdict.conflict))
+            self._end(verdict, any(e.problem in PASSING for e in touched))
+        self._draft.void.extend(self._void())
+
+    def _end(self, verdict: Decision, waits: bool) -> None:
+        if not waits:
+            self._draft.decided.append((verdict, "done"))
+        elif verdict in self._s.case.decisions:
+            self._draft.conflicts.append(self._known(verdict.conflict))
+
+    def _void(self) -> list[Decision]:
+        used = [decision for decision, _ in self._draft.decided]
+        used += [*self._on_entries.values(), *self._on_whole]
+        waiting = {e.tie.link.key for e in self._draft.entries if e.tie.link and e.problem in PASSING}
+        whole = any(e.problem == "waits" for e in self._draft.entries)
+        return [
+            d
+            for d in self._s.case.decisions
+            if d not in used and not whole and d.conflict.link_key not in waiting
+        ]
+
+    def _known(self, conflict: Conflict) -> Conflict:
+        return next((c for c in self._s.case.conflicts if decide.same_conflict(c, conflict)), conflict)
+
+
+def dissolving(situation: Situation, base: Base) -> dict[str, Decision]:
+    """By link: decisions to keep ``both`` halves of an edit_edit, while both values are still there (§5). Taken before
+    anything is paired, so that a crash in the middle finds neither half gone."""
+    if situation.rules.direction is not Direction.BOTH:
+        return {}
+    rows = {row.id: row.tlf for row in situation.advoware.rows}
+    both = {
+        d.conflict.link_key: d
+        for d in situation.case.decisions
+        if d.keep is Keep.BOTH and d.conflict.kind is ConflictKind.EDIT_EDIT
+    }
+    return {
+        link.key: both[link.key]
+        for link in base.links
+        if link.key in both
+        and both[link.key].conflict.advoware in {rows.get(row.id) for row in link.rows}
+        and any(both[link.key].conflict.espocrm == item.value for item in situation.espocrm.items(link.kind))
+    }
+
+
+def _touched(entry: Entry, conflict: Conflict) -> bool:
+    if conflict.emptied is None:
+        return entry.action is Action.REMOVE_FROM_ESPOCRM
+    change = entry.espocrm if conflict.emptied is Side.ESPOCRM else entry.advoware
+    return entry.tie.link is not None and change is not change.SAME
+
+
+def _conflict_of(d: Difference, kind: ConflictKind, now: float) -> Conflict:
+    link, tie = d.tie.agreed, d.tie
+    return Conflict(
+        0,
+        kind,
+        link.key,
+        link.value,
+        tie.item.value if tie.item else None,
+        tie.rows[0].now.tlf if tie.rows else None,
+        now,
+    )

@@ -57,8 +57,27 @@ def replace_all(
     for decision, outcome in decided:
         _close(turn, espocrm_id, bet_nr, decision, outcome)
     for conflict_id in known.values():
-        turn.do("DELETE FROM conflicts WHERE id = ?", conflict_id)
+        _remove(turn, conflict_id)
         _end(turn, conflict_id, "void")
+
+
+def _remove(turn: Turn, conflict_id: int) -> None:
+    turn.do(
+        "INSERT INTO closed_conflicts (id, espocrm_id, link_key, closed_at)"
+        " SELECT id, espocrm_id, json_extract(body, '$.link_key'), ? FROM conflicts WHERE id = ?",
+        turn.now, conflict_id,
+    )  # fmt: skip
+    turn.do("DELETE FROM conflicts WHERE id = ?", conflict_id)
+
+
+def successor(turn: Turn, conflict_id: int) -> int | None:
+    """The open conflict about the same entry as one that is closed; None when there is none."""
+    row = turn.row(
+        "SELECT c.id FROM closed_conflicts o JOIN conflicts c ON c.espocrm_id = o.espocrm_id"
+        " WHERE o.id = ? AND json_extract(c.body, '$.link_key') IS o.link_key ORDER BY c.id DESC LIMIT 1",
+        conflict_id,
+    )
+    return None if row is None else row[0]
 
 
 def _values(conflict: Conflict) -> str:

@@ -11,7 +11,7 @@ from pathlib import Path
 import anyio.to_thread
 
 from daemon.ports import Person
-from daemon.store import database, desk, history, journal, notices, people, pruning, wishes
+from daemon.store import conflicts, database, desk, history, journal, notices, people, pruning, wishes
 from daemon.store.desk import BlownFuse, HeldDeletion, Listing, OpenConflict, Sums
 from daemon.store.engine import Engine
 from daemon.store.history import HistoryRow
@@ -49,6 +49,10 @@ class ForPeople:
     async def conflict(self, conflict_id: int) -> OpenConflict | None:
         """None when it is closed or never was."""
         return await self._engine.read(desk.conflict, conflict_id)
+
+    async def successor(self, conflict_id: int) -> int | None:
+        """The open conflict that a closed one has become: same entry, other values."""
+        return await self._engine.read(conflicts.successor, conflict_id)
 
     async def held_deletions(self) -> list[HeldDeletion]:
         """What ``fuse approve`` and ``fuse reject`` would decide."""

@@ -18,19 +18,22 @@ _OLD_DECISIONS = (
     "DELETE FROM decisions WHERE id IN"
     " (SELECT id FROM decisions WHERE closed_at < ?1 ORDER BY closed_at LIMIT ?2)"
 )  # fmt: skip
+_OLD_CONFLICTS = (
+    "DELETE FROM closed_conflicts WHERE id IN"
+    " (SELECT id FROM closed_conflicts WHERE closed_at < ?1 ORDER BY closed_at LIMIT ?2)"
+)
 #: A base somebody still needs to judge a changed betnr stays.
 _OLD_PAIRS = (
     "SELECT espocrm_id, bet_nr FROM pairs k WHERE kept_until < ? AND NOT EXISTS (SELECT 1 FROM persons p"
     " WHERE p.espocrm_id = k.espocrm_id AND p.previous_bet_nr = k.bet_nr) ORDER BY kept_until LIMIT ?"
 )
+_OLD = (_OLD_TRANSITIONS, _OLD_WRITES, _OLD_DECISIONS, _OLD_CONFLICTS)
 
 
 def prune(turn: Turn, batch: int) -> int:
     """How many rows went; call again while it is not 0."""
     before = turn.now - turn.rules.history_seconds
-    gone = sum(
-        turn.do(statement, before, batch) for statement in (_OLD_TRANSITIONS, _OLD_WRITES, _OLD_DECISIONS)
-    )
+    gone = sum(turn.do(statement, before, batch) for statement in _OLD)
     pairs = turn.rows(_OLD_PAIRS, turn.now, batch)
     turn.many("DELETE FROM links WHERE espocrm_id = ? AND bet_nr = ?", pairs)
     turn.many("DELETE FROM pairs WHERE espocrm_id = ? AND bet_nr = ?", pairs)

@@ -47,6 +47,21 @@ async def test_other_values_make_another_conflict(store: SqliteStore) -> None:
     assert (line["outcome"], line["operation"]) == ("void", "espocrm")
 
 
+async def test_whoever_has_an_old_number_is_told_the_new_one(store: SqliteStore, clock: HandClock) -> None:
+    first = await _open(store)
+    assert await store.successor(first.id) is None
+    await store.ask(["a"], "retry")
+    await synced(store, "a", 1, _found(_conflict(espocrm="0511 4"), _conflict(link_key="2")))
+    new = next(one for one in (await store.case("a", 1, 0)).conflicts if one.link_key == "1")
+    assert await store.successor(first.id) == new.id
+    await store.ask(["a"], "retry")
+    await synced(store, "a", 1, _found(_conflict(link_key="2")))
+    assert await store.successor(first.id) is None
+    clock.time += 31 * 86400
+    assert await store.prune() > 0
+    assert await store.successor(new.id) is None
+
+
 async def test_a_decision_waits_until_it_is_carried_out(store: SqliteStore) -> None:
     conflict = await _open(store)
     person = await store.decide(conflict.id, Keep.ADVOWARE, "anna")

@@ -17,7 +17,7 @@ from statemachine.errors import HopelessRecord, RecordMissing
 from statemachine.model import AdvowareRecord, EspocrmRecord, Side
 from statemachine.rules import Rules
 from statemachine.standing import Event
-from statemachine.states import Trigger
+from statemachine.states import State, Trigger
 
 #: Keys of pending looks that concern the whole record, beside those of links.
 RECORD_GONE, BETNR_GONE = "record:gone", "record:no_betnr"
@@ -69,7 +69,9 @@ async def meet(
     world: World, person: Person, case: Case, rules: Rules, fresh: AdvowareRecord | None
 ) -> Arrival:
     """Load both sides concurrently; ``fresh`` may stand in for Advoware's load. Raises what the adapters raise."""
-    if len(await world.store.by_bet_nr(person.bet_nr)) > 1:
+    twins = await world.store.by_bet_nr(person.bet_nr)
+    if len(twins) > 1:
+        await _warn_twins(world.store, person, twins)
         detail = f"betNr {person.bet_nr} is held by two CBeteiligte; correct one of them in EspoCRM"
         return Gone(hopeless=HopelessRecord(detail, reason="betnr_doubled", side=Side.ESPOCRM))
     asked_at = world.clock.now()
@@ -88,6 +90,13 @@ async def meet(
         await world.advoware.probe()
         return _perhaps_gone(arrival, person, case, rules, RECORD_GONE, Side.ADVOWARE, look)
     return arrival
+
+
+async def _warn_twins(store: Store, person: Person, twins: list[Person]) -> None:
+    """None of them is written, so each must say why; one that is at rest would stay silent."""
+    for twin in twins:
+        if twin.espocrm_id != person.espocrm_id and twin.standing.state in (State.CLEAN, State.CONFLICT):
+            await store.move(twin.espocrm_id, Event(Trigger.CHANGE_SEEN, "betnr_doubled", side=Side.ESPOCRM))
 
 
 async def _load(

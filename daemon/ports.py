@@ -109,8 +109,8 @@ class Page:
 @dataclass(frozen=True, slots=True)
 class EspocrmFacts:
     """What start-up learns of this EspoCRM (App/user, Settings, Metadata). ``fields``: entity field name → its
-    definition as Metadata gives it (type, maxLength, options, …). ``task_rights``: missing rights for Tasks, empty when all
-    are there. ``entity_rights``: the acl row of the entity."""
+    definition as Metadata gives it (type, maxLength, options, …). ``task_rights_missing``: empty when all are there.
+    ``entity_rights``: the acl row of the entity."""
 
     user_id: str
     version: str
@@ -239,8 +239,9 @@ class GuardLimits:
 
 
 class Store(Protocol):
-    """SQLite. Every method is one transaction on one connection; raising leaves nothing half done. A method that moves a state runs
-    ``standing.move`` inside that transaction and writes the log row with it; moves raise ContractBroken for a pair that is not in the table.
+    """SQLite. Every method is one transaction on one connection; raising leaves nothing half done. A method that
+    moves a state runs ``standing.move`` inside that transaction and writes the log row with it; it raises
+    ContractBroken for a pair that is not in the table.
     """
 
     # people and their states

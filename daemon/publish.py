@@ -9,12 +9,12 @@ import structlog
 
 from daemon.ports import Clock, Espocrm, Person, Store
 from statemachine import journal, status
-from statemachine.case import Outcome, Shown
+from statemachine.case import Case, Outcome, Shown
 from statemachine.commands import PutRecord
-from statemachine.errors import HopelessRecord, KommsyncError, RecordTrouble
+from statemachine.errors import HopelessRecord, KommsyncError, RecordTrouble, UnknownOutcome
 from statemachine.model import EspocrmRecord, Kind
 from statemachine.normalize import canonical
-from statemachine.situation import Situation
+from statemachine.rules import Rules
 from statemachine.states import State
 
 log = structlog.get_logger(__name__)
@@ -42,46 +42,50 @@ class Publisher:
         )
 
     async def show(
-        self, person: Person, run: str, record: EspocrmRecord, wanted: str | None, situation: Situation
+        self, person: Person, run: str, record: EspocrmRecord, wanted: str | None, case: Case, rules: Rules
     ) -> EspocrmRecord | None:
-        """Write ``wanted`` as syncStatus if it is due on its own; returns the record as read afterwards."""
-        answered = (
-            not situation.case.base.first and record.value_of("syncStatus") != situation.case.visible_status
-        )
+        """Write ``wanted`` as syncStatus if it is due on its own; returns the record as read afterwards, None when
+        nothing was written. A user's request is answered when he made it since the last sync."""
+        visible = record.value_of("syncStatus")
+        answered = case.visible_status not in (None, visible)
         if wanted is None or not status.is_due(record, wanted, answered):
             return None
-        fields = status.fields_alone(wanted, None, 0, None, None, situation.rules)
-        return await self._put(person, run, record, fields, situation)
+        fields = status.fields_alone(wanted, None, 0, None, None, rules)
+        return await self._put(person, run, record, fields, rules)
 
     async def show_failure(
-        self, person: Person, run: str, situation: Situation, error: RecordTrouble | HopelessRecord
-    ) -> None:
-        """``failed`` or ``permanently_failed`` (``deleted_in_advoware`` where the enum knows it), with the reason."""
+        self,
+        person: Person,
+        run: str,
+        record: EspocrmRecord,
+        rules: Rules,
+        error: RecordTrouble | HopelessRecord,
+    ) -> EspocrmRecord | None:
+        """``failed`` or ``permanently_failed`` (``deleted_in_advoware`` where the enum knows it), with the reason;
+        returns the record as read afterwards, None when nothing was written."""
         wanted = State.PERMANENTLY_FAILED.value if isinstance(error, HopelessRecord) else State.FAILED.value
-        if error.reason == "missing_in_advoware" and "deleted_in_advoware" in situation.rules.status_options:
+        if error.reason == "missing_in_advoware" and "deleted_in_advoware" in rules.status_options:
             wanted = "deleted_in_advoware"
-        if not status.is_due(situation.espocrm, wanted, answered=False):
-            return
-        attempts = person.standing.attempts + 1
-        fields = status.fields_alone(wanted, str(error), attempts, None, None, situation.rules)
-        try:
-            await self._put(person, run, situation.espocrm, fields, situation)
-        except KommsyncError as trouble:
-            log.info("status_not_shown", reason=trouble.reason)
+        if not status.is_due(record, wanted, answered=False):
+            return None
+        fields = status.fields_alone(wanted, str(error), person.standing.attempts + 1, None, None, rules)
+        return await self._put(person, run, record, fields, rules)
 
     async def _put(
-        self, person: Person, run: str, record: EspocrmRecord, fields: status.Fields, situation: Situation
+        self, person: Person, run: str, record: EspocrmRecord, fields: status.Fields, rules: Rules
     ) -> EspocrmRecord | None:
         if "syncStatus" not in dict(fields):
             return None
         command = PutRecord(None, None, (), fields)
-        lines = journal.of_record(command, f"status-{run}"[:40], self._clock.now(), situation.rules.region)
+        lines = journal.of_record(command, f"status-{run}"[:40], self._clock.now(), rules.region)
         ids = await self._store.journal(person.espocrm_id, person.bet_nr, run, lines)
         try:
             await self._espocrm.put(record, command)
+            await self._store.record(ids, Outcome.DONE)
+            return await self._espocrm.get(person.espocrm_id)
+        except UnknownOutcome:
+            await self._store.record(ids, Outcome.UNKNOWN)
         except KommsyncError as trouble:
             await self._store.record(ids, Outcome.REFUSED)
             log.info("status_not_shown", reason=trouble.reason)
-            return None
-        await self._store.record(ids, Outcome.DONE)
-        return await self._espocrm.get(person.espocrm_id)
+        return None

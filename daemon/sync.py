@@ -120,6 +120,7 @@ class _Sync:
         self._run = run
         self._rules = rules
         self._case = Case()
+        self._record: EspocrmRecord | None = None
         self._espocrm: Seen | None = None
         self._advoware: Seen | None = None
         self._finished = False
@@ -144,6 +145,7 @@ class _Sync:
         syncer, person = self._syncer, self._person
         self._case = await self._store.case(person.espocrm_id, person.bet_nr, _recent(self._rules))
         arrival = await meet(syncer, person, self._case, self._rules, fresh)
+        self._record = arrival.espocrm
         if arrival.espocrm is not None:
             self._espocrm = looks.look_espocrm(arrival.espocrm, self._case.seen_espocrm)
         if arrival.advoware is not None:
@@ -236,7 +238,7 @@ class _Sync:
 
     async def _read_espocrm(self, modified: bool) -> None:
         record = await self._syncer.espocrm.get(self._person.espocrm_id)
-        self._espocrm = looks.look_espocrm(record, self._espocrm)
+        self._record, self._espocrm = record, looks.look_espocrm(record, self._espocrm)
         self.situation = replace(self.situation, espocrm=record)
         if modified:
             unsettled = {looks.EMAILS, looks.PHONES}
@@ -317,7 +319,9 @@ class _Sync:
     async def _show_status(self, end: Ending) -> str | None:
         """syncStatus on its own, only when it changes to or from one that needs attention (§11)."""
         record = self.situation.espocrm
-        shown = await self._syncer.publisher.show(self._person, self._run, record, end.status, self.situation)
+        shown = await self._syncer.publisher.show(
+            self._person, self._run, record, end.status, self._case, self.situation.rules
+        )
         if shown is not None:
             self._espocrm = looks.look_espocrm(shown, self._espocrm)
         if end.status is None:  # a user's request stays unanswered until the run has really ended
@@ -343,8 +347,13 @@ class _Sync:
 
     async def show_failure(self, error: RecordTrouble | HopelessRecord) -> None:
         """Let people see in EspoCRM that this record failed; best effort."""
-        if hasattr(self, "situation"):
-            await self._syncer.publisher.show_failure(self._person, self._run, self.situation, error)
+        if self._record is None:
+            return
+        shown = await self._syncer.publisher.show_failure(
+            self._person, self._run, self._record, self._rules, error
+        )
+        if shown is not None:
+            self._espocrm = looks.look_espocrm(shown, self._espocrm)
 
     async def remember_looks(self) -> None:
         """Seen is renewed by every look, whatever became of the run (§1)."""

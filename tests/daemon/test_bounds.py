@@ -2,120 +2,16 @@
 
 from __future__ import annotations
 
-import random
 from collections import Counter
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
 from pathlib import Path
 
 from daemon.app import App
-from daemon.config import load
 from daemon.metrics import Metrics
 from daemon.outside import open_outside
-from daemon.simulators import people
-from daemon.simulators.advoware import AdvowareWorld
-from daemon.simulators.espocrm import EspoWorld
 from daemon.simulators.people import Pair
 from statemachine.model import Side
-from statemachine.states import State
-from tests.daemon.store.building import HandClock
+from tests.daemon.house import PEOPLE, House, house
 from tests.daemon.wires import Middling, WorldWire
-
-PEOPLE = 30
-#: Longer than the overlap and the settle time, so that every look is ripe.
-LATER = 30.0
-
-
-@dataclass
-class House:
-    """A firm in sync, its daemon, and a count of what the daemon asked for."""
-
-    app: App
-    espo: EspoWorld
-    advoware: AdvowareWorld
-    pairs: list[Pair]
-    clock: HandClock
-    wires: dict[Side, WorldWire] = field(default_factory=dict)
-
-    async def poll(self) -> None:
-        self.clock.time += LATER
-        await self.app.poller.poll_espocrm()
-
-    async def sweep(self) -> None:
-        self.clock.time += LATER
-        await self.app.sweep.sweep_everybody()
-
-    async def settle(self) -> None:
-        """Sync until nobody is due, letting time pass for second looks."""
-        for _ in range(20):
-            while await self._work():
-                pass
-            if not (await self.app.outside.store.counts())[State.DIRTY]:
-                return
-            self.clock.time += 120.0
-        raise AssertionError("never quiet")
-
-    async def _work(self) -> int:
-        """What the dispatcher does, one after the other, so that the requests can be counted."""
-        worker = self.app.worker
-        due = await self.app.outside.store.lease(worker._owner, 8)
-        for person in due:
-            worker.running += 1
-            await worker._sync(person)
-        return len(due)
-
-    def asked(self) -> Counter[str]:
-        """Requests since the last call: ``espocrm list``, ``espocrm GET``, ``advoware PUT`` …"""
-        count: Counter[str] = Counter()
-        for side, wire in self.wires.items():
-            for request in wire.sent:
-                listing = side is Side.ESPOCRM and request.method == "GET" and bool(request.query)
-                count[f"{side} {'list' if listing else request.method}"] += 1
-            wire.sent.clear()
-        return count
-
-
-@asynccontextmanager
-async def house(path: Path, people_count: int = PEOPLE) -> AsyncIterator[House]:
-    clock = HandClock()
-    espo = EspoWorld(clock.now, random.Random(1))
-    advoware = AdvowareWorld(clock.now, random.Random(2))
-    pairs = people.settle(espo, advoware, random.Random(3), people_count)
-    access = advoware.access
-    settings = load(
-        None,
-        {
-            "KOMMSYNC_ESPOCRM__URL": "http://espo.test",
-            "KOMMSYNC_ESPOCRM__API_KEY": espo.api_user.api_key or "",
-            "KOMMSYNC_ADVOWARE__KANZLEI": access.kanzlei,
-            "KOMMSYNC_ADVOWARE__DATABASE": access.database,
-            "KOMMSYNC_ADVOWARE__USER": access.user,
-            "KOMMSYNC_ADVOWARE__PASSWORD": access.password,
-            "KOMMSYNC_ADVOWARE__APP_ID": access.app_id,
-            "KOMMSYNC_ADVOWARE__API_KEY": access.api_key,
-            "KOMMSYNC_ADVOWARE__BASE_URL": "http://advoware.test/",
-            "KOMMSYNC_ADVOWARE__SECURITY_GATEWAY_URL": "http://advoware.test/",
-            "KOMMSYNC_ADVOWARE__MAX_REQUESTS_PER_SECOND": "0",
-            "KOMMSYNC_STORE__PATH": str(path / "store.sqlite3"),
-        },
-    )
-    wires = {Side.ESPOCRM: WorldWire(espo), Side.ADVOWARE: WorldWire(advoware)}
-    async with open_outside(
-        settings, Metrics("test"), exclusive=True, wires=wires, clock=clock, random=Middling()
-    ) as outside:
-        app = App(outside)
-        await app.facts.refresh()
-        firm = House(app, espo, advoware, pairs, clock, wires)
-        await firm.poll()
-        await app.scan.scan_espocrm()
-        await firm.settle()
-        await firm.sweep()
-        await firm.settle()
-        for _ in range(3):
-            await firm.poll()
-        firm.asked()
-        yield firm
 
 
 async def test_an_idle_poll_is_one_list_call_whatever_the_number_of_people(tmp_path: Path) -> None:

@@ -1,0 +1,269 @@
+"""Whole syncs on the simulators, without sockets: what both worlds, the states and the history show afterwards."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from daemon.simulators.espocrm import mail, phone
+from statemachine.case import Keep
+from statemachine.model import Side
+from tests.daemon.house import House, house
+
+OFFICE, OTHER, MOBILE = "+493023125001", "+493023125002", "+491713920001"
+
+
+async def test_a_first_sync_pairs_equal_values_and_adds_the_rest_to_the_other_side(tmp_path: Path) -> None:
+    async with house(tmp_path, 0) as firm:
+        pair = firm.new(
+            [(1, "030/23125-001"), (8, "a@example.de")], [phone(OFFICE, "Office"), phone(MOBILE, "Mobile")]
+        )
+        await firm.look()
+        assert firm.rows(pair) == [(1, "030/23125-001"), (3, MOBILE), (8, "a@example.de")]
+        assert firm.phones(pair) == [("Mobile", MOBILE), ("Office", OFFICE)]
+        assert firm.mails(pair) == ["a@example.de"]
+        assert await firm.state(pair) == ("clean", "")
+
+
+async def test_an_edit_on_either_side_reaches_the_other(tmp_path: Path) -> None:
+    async with house(tmp_path, 0) as firm:
+        pair = await _synced(firm)
+        firm.advoware.edit_row(firm.row(pair, "030/23125-001").id, tlf="030/23125-002")
+        firm.espo.edit_person(pair.espocrm_id, mails=[mail("neu@example.de", primary=True)])
+        await firm.look()
+        assert firm.phones(pair) == [("Office", OTHER)]
+        assert firm.rows(pair) == [(1, "030/23125-002"), (4, "neu@example.de")]
+
+
+async def test_a_deletion_needs_a_second_look_and_becomes_a_slot_that_is_used_again(tmp_path: Path) -> None:
+    async with house(tmp_path, 0) as firm:
+        pair = await _synced(firm)
+        row = firm.row(pair, "alt@example.de")
+        firm.espo.edit_person(pair.espocrm_id, mails=[])
+        await firm.poll()
+        await firm._work()
+        assert firm.rows(pair) == [(1, "030/23125-001"), (4, "alt@example.de")]
+        assert (await firm.state(pair))[0] == "dirty"
+        await firm.look()
+        assert firm.rows(pair) == [(1, "030/23125-001")]
+        assert firm.advoware.row(row.id).bemerkung == "[ESPOCRM-SLOT:4]"
+        firm.espo.edit_person(pair.espocrm_id, mails=[mail("neu@example.de", primary=True)])
+        await firm.look()
+        assert firm.advoware.row(row.id).tlf == "neu@example.de"
+
+
+async def test_a_row_deleted_physically_in_advoware_does_not_come_back(tmp_path: Path) -> None:
+    async with house(tmp_path, 0) as firm:
+        pair = await _synced(firm)
+        firm.advoware.delete_row(firm.row(pair, "030/23125-001").id)
+        await firm.look()
+        assert firm.phones(pair) == []
+        assert firm.rows(pair) == [(4, "alt@example.de")]
+
+
+async def test_a_conflict_waits_for_a_human_and_his_decision_is_carried_out(tmp_path: Path) -> None:
+    async with house(tmp_path, 0, SYNC__CONFLICT_POLICY="manual") as firm:
+        pair = await _synced(firm)
+        _edit_both(firm, pair)
+        await firm.look()
+        assert await firm.state(pair) == ("conflict", "edit_edit")
+        assert firm.phones(pair) == [("Office", OTHER)]
+        (conflict,) = await firm.app.outside.store.open_conflicts()
+        await firm.app.outside.store.decide(conflict.conflict.id, Keep.ADVOWARE, "test")
+        await firm.look()
+        assert await firm.state(pair) == ("clean", "")
+        assert firm.phones(pair) == [("Office", "+493023125009")]
+
+
+async def test_both_keeps_each_value_as_an_entry_of_its_own(tmp_path: Path) -> None:
+    async with house(tmp_path, 0, SYNC__CONFLICT_POLICY="manual") as firm:
+        pair = await _synced(firm)
+        _edit_both(firm, pair)
+        await firm.look()
+        (conflict,) = await firm.app.outside.store.open_conflicts()
+        await firm.app.outside.store.decide(conflict.conflict.id, Keep.BOTH, "test")
+        await firm.look()
+        assert await firm.state(pair) == ("clean", "")
+        assert [value for _, value in firm.phones(pair)] == [OTHER, "+493023125009"]
+        assert sorted(tlf for _, tlf in firm.rows(pair))[:2] == [OTHER, "030/23125-009"]
+
+
+async def test_by_policy_espocrm_wins_and_the_losing_value_is_in_the_history(tmp_path: Path) -> None:
+    async with house(tmp_path, 0) as firm:
+        pair = await _synced(firm)
+        _edit_both(firm, pair)
+        await firm.look()
+        assert firm.rows(pair)[0] == (1, OTHER)
+        history = await firm.app.outside.store.history(pair.bet_nr)
+        assert any("030/23125-009" in str(row) for row in history)
+
+
+async def test_a_shortened_marker_teaches_the_length_and_leaves_the_users_text(tmp_path: Path) -> None:
+    async with house(tmp_path, 0) as firm:
+        firm.advoware.manners.bemerkung_max = 20
+        pair = await _synced(firm)
+        firm.advoware.edit_row(
+            firm.row(pair, "alt@example.de").id, tlf="ganz-neu@example.de", bemerkung="Zentrale"
+        )
+        await firm.look()
+        assert firm.mails(pair) == ["ganz-neu@example.de"]
+        assert firm.row(pair, "ganz-neu@example.de").bemerkung == "Zentrale"
+
+
+async def test_a_value_that_advoware_shortens_is_taken_back_and_named_unsyncable(tmp_path: Path) -> None:
+    async with house(tmp_path, 0) as firm:
+        pair = await _synced(firm)
+        firm.advoware.manners.tlf_max = 16
+        long = "eine.lange.adresse@example.de"
+        firm.espo.edit_person(pair.espocrm_id, mails=[mail(long, primary=True)])
+        await firm.look()
+        assert firm.rows(pair) == [(1, "030/23125-001"), (4, "alt@example.de")]
+        assert firm.mails(pair) == [long]
+        assert (await firm.state(pair))[1] == "too_long"
+
+
+async def test_a_value_that_advoware_refuses_never_makes_the_rest_fail(tmp_path: Path) -> None:
+    async with house(tmp_path, 0) as firm:
+        pair = await _synced(firm)
+        firm.advoware.manners.tlf_max, firm.advoware.manners.too_long = 16, "refuse"
+        firm.espo.edit_person(
+            pair.espocrm_id,
+            phones=[phone(OTHER, "Office", primary=True)],
+            mails=[mail("eine.lange.adresse@example.de", primary=True)],
+        )
+        await firm.look()
+        assert firm.rows(pair) == [(1, OTHER), (4, "alt@example.de")]
+        assert (await firm.state(pair))[0] == "clean"
+
+
+async def test_a_fuse_holds_every_deletion_until_somebody_decides(tmp_path: Path) -> None:
+    async with house(tmp_path, 0, GUARD__MAX_DELETIONS="2", SYNC__EMPTY_SIDE="confirm") as firm:
+        pairs = [await _synced(firm, place) for place in range(4)]
+        for pair in pairs:
+            firm.espo.edit_person(pair.espocrm_id, mails=[])
+        await firm.look()
+        assert all(len(firm.rows(pair)) == 2 for pair in pairs)
+        assert {(await firm.state(pair))[1] for pair in pairs} == {"fuse"}
+        assert await firm.app.outside.store.settle_fuse(Side.ESPOCRM, True, "test") == 4
+        await firm.look()
+        assert all(len(firm.rows(pair)) == 1 for pair in pairs)
+
+
+async def test_rejected_deletions_are_written_back(tmp_path: Path) -> None:
+    async with house(tmp_path, 0, GUARD__MAX_DELETIONS="2", SYNC__EMPTY_SIDE="confirm") as firm:
+        pairs = [await _synced(firm, place) for place in range(4)]
+        for pair in pairs:
+            firm.espo.edit_person(pair.espocrm_id, mails=[])
+        await firm.look()
+        await firm.app.outside.store.settle_fuse(Side.ESPOCRM, False, "test")
+        await firm.look()
+        assert [firm.mails(pair) for pair in pairs] == [["alt@example.de"]] + [
+            [f"alt{place}@example.de"] for place in (1, 2, 3)
+        ]
+
+
+async def test_an_emptied_side_waits_for_a_human(tmp_path: Path) -> None:
+    async with house(tmp_path, 0) as firm:
+        pair = await _synced(firm)
+        firm.espo.edit_person(pair.espocrm_id, mails=[], phones=[])
+        await firm.look()
+        assert await firm.state(pair) == ("conflict", "side_emptied")
+        assert len(firm.rows(pair)) == 2
+        (conflict,) = await firm.app.outside.store.open_conflicts()
+        await firm.app.outside.store.decide(conflict.conflict.id, Keep.ADVOWARE, "test")
+        await firm.look()
+        assert (firm.mails(pair), firm.phones(pair)) == (["alt@example.de"], [("Office", OFFICE)])
+
+
+async def test_a_record_that_is_gone_ends_the_tracking_and_leaves_advoware_alone(tmp_path: Path) -> None:
+    async with house(tmp_path, 0) as firm:
+        pair = await _synced(firm)
+        firm.espo.delete_person(pair.espocrm_id)
+        await firm.look()
+        await firm.look()
+        assert (await firm.state(pair))[0] == "untracked"
+        assert len(firm.rows(pair)) == 2
+        firm.espo.restore_person(pair.espocrm_id)
+        firm.asked()
+        await firm.look()
+        assert await firm.state(pair) == ("clean", "")
+        assert firm.asked()["espocrm PUT"] == 0
+
+
+async def test_a_beteiligter_that_advoware_does_not_know_is_given_up_and_named(tmp_path: Path) -> None:
+    async with house(tmp_path, 0) as firm:
+        pair = await _synced(firm)
+        firm.advoware.delete_person(pair.bet_nr)
+        await firm.look()
+        await firm.look()
+        assert await firm.state(pair) == ("permanently_failed", "missing_in_advoware")
+        assert len(firm.mails(pair)) == 1
+        assert firm.espo.person(pair.espocrm_id)["syncStatus"] == "deleted_in_advoware"
+
+
+async def test_two_records_with_one_betnr_are_not_written_until_one_is_left(tmp_path: Path) -> None:
+    async with house(tmp_path, 0) as firm:
+        pair = await _synced(firm)
+        twin = firm.espo.create_person(
+            lastName="Doppelt", betnr=pair.bet_nr, phones=[phone(OTHER, "Office")], mails=[]
+        )
+        await firm.look()
+        assert (await firm.state(pair))[1] == "betnr_doubled"
+        assert len(firm.rows(pair)) == 2
+        firm.espo.edit_person(twin, betnr=None)
+        await firm.look()
+        await firm.look()
+        assert await firm.state(pair) == ("clean", "")
+
+
+async def test_a_betnr_that_changed_asks_before_anything_is_written(tmp_path: Path) -> None:
+    async with house(tmp_path, 0) as firm:
+        pair = await _synced(firm)
+        other = firm.advoware.add_person("Andere")
+        firm.advoware.add_row(other, 1, "030 23125444")
+        firm.espo.edit_person(pair.espocrm_id, betnr=other)
+        await firm.look()
+        assert await firm.state(pair) == ("conflict", "betnr_changed")
+        assert len(firm.rows(pair)) == 2
+        firm.espo.edit_person(pair.espocrm_id, betnr=pair.bet_nr)
+        await firm.look()
+        assert await firm.state(pair) == ("clean", "")
+        assert firm.phones(pair) == [("Office", OFFICE)]
+
+
+async def test_a_failure_is_shown_in_espocrm_and_taken_back_when_it_heals(tmp_path: Path) -> None:
+    async with house(tmp_path, 0) as firm:
+        pair = await _synced(firm)
+        firm.advoware.delete_person(pair.bet_nr)
+        await firm.look()
+        await firm.look()
+        firm.advoware.add_person("Muster", bet_nr=pair.bet_nr)
+        await firm.app.outside.store.ask([pair.espocrm_id], "test")
+        await firm.look()
+        await firm.look()
+        assert firm.espo.person(pair.espocrm_id)["syncStatus"] in ("clean", "conflict")
+
+
+async def test_a_users_request_for_a_sync_is_answered_on_the_record(tmp_path: Path) -> None:
+    async with house(tmp_path, 0) as firm:
+        pair = await _synced(firm)
+        firm.espo.edit_person(pair.espocrm_id, syncStatus="dirty")
+        await firm.look()
+        assert firm.espo.person(pair.espocrm_id)["syncStatus"] == "clean"
+
+
+def _edit_both(firm: House, pair) -> None:  # type: ignore[no-untyped-def]
+    firm.advoware.edit_row(firm.row(pair, "030/23125-001").id, tlf="030/23125-009")
+    firm.espo.edit_person(pair.espocrm_id, phones=[phone(OTHER, "Office", primary=True)])
+
+
+async def _synced(firm: House, place: int = 0):  # type: ignore[no-untyped-def]
+    """Somebody in sync with one number and one address, both his own."""
+    address = f"alt{place or ''}@example.de"
+    number = f"+49302312{5001 + place * 10}"
+    tlf = "030/23125-001" if place == 0 else number
+    pair = firm.new(
+        [(1, tlf), (4, address)], [phone(number, "Office", primary=True)], [mail(address, primary=True)]
+    )
+    await firm.look()
+    assert await firm.state(pair) == ("clean", "")
+    return pair

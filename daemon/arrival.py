@@ -69,11 +69,6 @@ async def meet(
     world: World, person: Person, case: Case, rules: Rules, fresh: AdvowareRecord | None
 ) -> Arrival:
     """Load both sides concurrently; ``fresh`` may stand in for Advoware's load. Raises what the adapters raise."""
-    twins = await world.store.by_bet_nr(person.bet_nr)
-    if len(twins) > 1:
-        await _warn_twins(world.store, person, twins)
-        detail = f"betNr {person.bet_nr} is held by two CBeteiligte; correct one of them in EspoCRM"
-        return Gone(hopeless=HopelessRecord(detail, reason="betnr_doubled", side=Side.ESPOCRM))
     asked_at = world.clock.now()
     arrival = await _load(world.espocrm, world.advoware, person, fresh)
     look = _Look(asked_at, world.clock.now())
@@ -86,6 +81,12 @@ async def meet(
             person.espocrm_id, arrival.espocrm.bet_nr, Event(Trigger.CHANGE_SEEN, "betnr_changed")
         )
         return Gone(arrival.espocrm, None, Event(Trigger.LOOK_AGAIN, "betnr_changed"))
+    twins = await world.store.by_bet_nr(person.bet_nr)
+    if len(twins) > 1:
+        await _warn_twins(world.store, person, twins)
+        detail = f"betNr {person.bet_nr} is held by two CBeteiligte; correct one of them in EspoCRM"
+        trouble = HopelessRecord(detail, reason="betnr_doubled", side=Side.ESPOCRM)
+        return Gone(arrival.espocrm, arrival.advoware, hopeless=trouble)
     if arrival.advoware is None:
         await world.advoware.probe()
         return _perhaps_gone(arrival, person, case, rules, RECORD_GONE, Side.ADVOWARE, look)

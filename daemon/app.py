@@ -62,13 +62,13 @@ class App:
             partial(_guard, settings),
         )
         overlap = settings.espocrm.poll_overlap_seconds
-        sightings = Sightings(
+        self.sightings = Sightings(
             outside.espocrm, outside.store, clock, metrics, overlap=overlap, wake=self._due.ring
         )
         self.poller = Poller(
             outside.espocrm,
             outside.store,
-            sightings,
+            self.sightings,
             clock,
             metrics,
             overlap=overlap,
@@ -78,7 +78,7 @@ class App:
         self.scan = FullScan(
             outside.espocrm,
             outside.store,
-            sightings,
+            self.sightings,
             clock,
             metrics,
             overlap=overlap,

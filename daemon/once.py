@@ -55,6 +55,7 @@ async def run_once(app: App, seconds: float) -> Ended:
 
 
 async def _everything(app: App) -> None:
+    app.sightings.impatient = True
     await app.facts.refresh()
     await app.poller.poll_espocrm()
     await app.scan.scan_espocrm()

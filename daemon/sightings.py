@@ -64,6 +64,7 @@ class Sightings:
     """``overlap``: [poll_overlap_seconds]. ``wake`` is called whenever something became due.
 
     ``offset``: EspoCRM's clock minus ours, set by the poller; it turns a stamp into a moment of our own clock.
+    ``impatient``: repeat an unripe look at once, for who will not be here when it is ripe (``once``).
     """
 
     def __init__(
@@ -77,6 +78,7 @@ class Sightings:
         wake: Callable[[], None],
     ) -> None:
         self.offset = 0.0
+        self.impatient = False
         self._espocrm = espocrm
         self._store = store
         self._clock = clock
@@ -204,7 +206,7 @@ class Sightings:
         return looked >= self._ripe_from(person)
 
     def _could_be_ripe(self, person: Person) -> bool:
-        return self._clock.now() + self.offset >= self._ripe_from(person)
+        return self.impatient or self._clock.now() + self.offset >= self._ripe_from(person)
 
     def _ripe_from(self, person: Person) -> float:
         return (moment(person.stamp) or 0.0) + self._overlap

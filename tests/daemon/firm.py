@@ -4,8 +4,12 @@ from __future__ import annotations
 
 import random
 import time
+from collections.abc import Awaitable, Callable
+from inspect import isawaitable
 from pathlib import Path
 from typing import Any
+
+import anyio
 
 from daemon.settings import Settings
 from daemon.simulators.advoware import AdvowareWorld
@@ -64,3 +68,10 @@ class Office:
 
     def requests(self) -> int:
         return sum(len(wire.sent) for wire in self.wires.values())
+
+
+async def until(done: Callable[[], bool | Awaitable[bool]], seconds: float = 15) -> None:
+    """Waits in real time: what is watched goes on by itself."""
+    with anyio.fail_after(seconds):
+        while not (await now if isawaitable(now := done()) else now):  # noqa: ASYNC110 - nobody rings a bell for tests
+            await anyio.sleep(0.01)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
@@ -19,7 +19,7 @@ from daemon.transport import NotSent
 from statemachine.model import Side
 from statemachine.standing import Event
 from statemachine.states import State, Trigger
-from tests.daemon.firm import Office
+from tests.daemon.firm import Office, until
 
 
 @pytest.fixture
@@ -39,21 +39,20 @@ async def running(office: Office, **sections: dict[str, Any]) -> AsyncIterator[A
                 app.stop()
 
 
-async def until(done: Callable[[], bool], seconds: float = 15) -> None:
-    with anyio.fail_after(seconds):
-        while not done():
-            await anyio.sleep(0.01)
-
-
 async def all_are_clean(app: App) -> bool:
     counts = await app.outside.store.counts()
     return counts[State.CLEAN] == sum(counts.values()) > 0
 
 
 async def until_clean(app: App) -> None:
-    with anyio.fail_after(15):
-        while not await all_are_clean(app):
-            await anyio.sleep(0.01)
+    await until(lambda: all_are_clean(app))
+
+
+async def until_some_are(app: App, state: State) -> None:
+    async def some_are() -> bool:
+        return (await app.outside.store.counts())[state] > 0
+
+    await until(some_are)
 
 
 async def test_a_firm_is_brought_together_and_stays_quiet(office: Office) -> None:
@@ -105,9 +104,7 @@ async def test_an_outage_in_the_middle_costs_no_attempt(office: Office) -> None:
         await until(lambda: not app.outside.gates[Side.ADVOWARE].usable)
         office.espo.edit_person(next(iter(office.ids.values())), phones=[phone("+4951198765", primary=True)])
         store = app.outside.store
-        with anyio.fail_after(5):
-            while not (await store.counts())[State.DIRTY]:
-                await anyio.sleep(0.01)
+        await until_some_are(app, State.DIRTY)
         await anyio.sleep(0.3)
         assert (await store.counts())[State.FAILED] == 0
         for person in await store.scan_slice("", 10):
@@ -151,20 +148,18 @@ async def test_other_rules_concern_everybody(office: Office) -> None:
         await until(lambda: app.facts.known is not None)
         await anyio.sleep(0.1)
         history = [row for bet_nr in office.ids for row in await app.outside.store.history(bet_nr)]
-        assert not [row for row in history if row.reason == "rules_changed"]
+        assert not [row for row in history if row["reason"] == "rules_changed"]
     assert office.requests() > before
     async with running(office, sync={"conflict_policy": "manual"}) as app:
         await until(lambda: app.facts.known is not None)
         history = [row for bet_nr in office.ids for row in await app.outside.store.history(bet_nr)]
-        assert len([row for row in history if row.reason == "rules_changed"]) == len(office.ids)
+        assert len([row for row in history if row["reason"] == "rules_changed"]) == len(office.ids)
 
 
 async def test_stopping_leaves_nobody_syncing(office: Office) -> None:
     office = Office(office.path, 30)
     async with running(office) as app:
-        with anyio.fail_after(5):
-            while not (await app.outside.store.counts())[State.SYNCING]:
-                await anyio.sleep(0.001)
+        await until_some_are(app, State.SYNCING)
     async with open_outside(office.settings(), Metrics(), exclusive=True, wires=office.wires) as outside:
         assert (await outside.store.counts())[State.SYNCING] == 0
         assert await outside.store.move("nobody", Event(Trigger.ASKED)) is None

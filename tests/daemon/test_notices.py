@@ -160,7 +160,7 @@ async def test_a_common_cause_is_no_flood_of_tasks(desk: Desk) -> None:
 
 @pytest.mark.parametrize(
     "topic",
-    ["conflict", "unsyncable", "not_taken", "array_refused", "quarantined", "readonly_field", "permanently_failed", "new"],
+    "conflict unsyncable not_taken array_refused quarantined readonly_field permanently_failed new".split(),
 )  # fmt: skip
 def test_every_topic_has_german_words_and_names_hold_no_value(topic: str) -> None:
     notice = StoredNotice(1, "a", 7, Notice("value:+495111234560", topic, "some_reason"))

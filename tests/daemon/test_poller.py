@@ -43,7 +43,8 @@ class Desk:
             self.crm, self.store, self.clock, self.metrics, overlap=OVERLAP, wake=lambda: self.woken.append(True)
         )  # fmt: skip
         self.poller = Poller(
-            self.crm, self.store, self.sightings, self.clock, self.metrics, overlap=OVERLAP, scan_wanted=self.scan_wanted
+            self.crm, self.store, self.sightings, self.clock, self.metrics,
+            overlap=OVERLAP, scan_wanted=self.scan_wanted,
         )  # fmt: skip
 
     async def poll(self, wait: float = 15) -> None:

@@ -21,7 +21,7 @@ from daemon.settings import Settings
 from daemon.store import StoreInUse
 from statemachine.model import Side
 from statemachine.states import State
-from tests.daemon.firm import Office
+from tests.daemon.firm import Office, until
 
 
 class House:
@@ -49,8 +49,13 @@ class House:
             return answer.status, await answer.text()
 
     async def until_ready(self) -> None:
-        while self.port == 0 or (await self.get("/readyz"))[0] != 200:
-            await anyio.sleep(0.02)
+        async def is_ready() -> bool:
+            return self.port != 0 and (await self.get("/readyz"))[0] == 200
+
+        await until(is_ready)
+
+    async def until_exchanged(self, before: object) -> None:
+        await until(lambda: self.daemon.app not in (before, None))
 
     async def run(self) -> None:
         await self.daemon.run(started=self.started)
@@ -105,8 +110,7 @@ async def test_it_ends_in_time_in_the_middle_of_a_sync_that_hangs(office: Office
     async with living(house):
         app = house.daemon.app
         assert app is not None
-        while not app.worker.running:
-            await anyio.sleep(0.01)
+        await until(lambda: app.worker.running > 0)
         began = time.monotonic()
     assert time.monotonic() - began < 10
     again = House(office)
@@ -114,8 +118,12 @@ async def test_it_ends_in_time_in_the_middle_of_a_sync_that_hangs(office: Office
     async with living(again):
         app = again.daemon.app
         assert app is not None
-        while (await app.outside.store.counts())[State.CLEAN] < 3:
-            await anyio.sleep(0.01)
+        store = app.outside.store
+
+        async def all_are_clean() -> bool:
+            return (await store.counts())[State.CLEAN] == 3
+
+        await until(all_are_clean)
 
 
 async def test_a_reload_takes_the_new_settings_and_keeps_the_web_face(office: Office) -> None:
@@ -124,8 +132,7 @@ async def test_a_reload_takes_the_new_settings_and_keeps_the_web_face(office: Of
         before, port = house.daemon.app, house.port
         house.settings = office.settings(sync={"workers": 2, "conflict_policy": "manual"})
         os.kill(os.getpid(), signal.SIGHUP)
-        while house.daemon.app in (before, None):
-            await anyio.sleep(0.01)
+        await house.until_exchanged(before)
         await house.until_ready()
         app = house.daemon.app
         assert app is not None
@@ -140,8 +147,8 @@ async def test_a_wrong_reload_keeps_the_old_settings(office: Office) -> None:
         before = house.daemon.app
         house.settings = ValueError("sync.workers: must be at least 1")
         os.kill(os.getpid(), signal.SIGHUP)
-        while 'config_reloads_total{result="refused"} 1.0' not in (await house.get("/metrics"))[1]:
-            await anyio.sleep(0.01)
+        refused = house.daemon.metrics.config_reloads["refused"]
+        await until(lambda: refused._value.get() == 1)
         assert house.daemon.app is before
         assert (await house.get("/healthz"))[0] == 200
 
@@ -153,8 +160,7 @@ async def test_where_it_lives_does_not_change_by_a_reload(office: Office, tmp_pa
         elsewhere = {"path": tmp_path / "elsewhere.sqlite3", "history_days": 9}
         house.settings = office.settings(store=elsewhere, web={"port": 1})
         os.kill(os.getpid(), signal.SIGHUP)
-        while house.daemon.app in (before, None):
-            await anyio.sleep(0.01)
+        await house.until_exchanged(before)
         app = house.daemon.app
         assert app is not None
         assert app.outside.settings.store.history_days == 9

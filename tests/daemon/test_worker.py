@@ -35,6 +35,7 @@ from statemachine.errors import (
 from statemachine.model import AdvowareRecord, Side
 from statemachine.standing import Event, Schedule
 from statemachine.states import State, Trigger
+from tests.daemon.firm import until
 from tests.daemon.wires import Middling
 
 NOW = 1000.0
@@ -122,11 +123,13 @@ class Desk:
         return person.standing.state, person.standing.reason
 
     async def until(self, done: Callable[[dict[State, int]], bool]) -> None:
+        async def is_done() -> bool:
+            return done(await self.store.counts()) and not self.running
+
         with anyio.fail_after(10):
             async with anyio.create_task_group() as group:
                 group.start_soon(self.worker.run)
-                while not done(await self.store.counts()) or self.running:
-                    await anyio.sleep(0.002)
+                await until(is_done)
                 self.worker.stop()
 
     def runs(self, result: str) -> float:

@@ -1,0 +1,63 @@
+"""The store's SQLite without a thread of its own: every hop runs on the loop, and every commit is a place to die.
+
+``aiosqlite`` costs 100 µs a hop for going to its thread and back; a history has thousands. The SQL, the transactions and
+the file are the real ones. ``python -m tests.harness --threads`` uses aiosqlite itself.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, Protocol, TypeVar
+
+from daemon.store import database
+
+T = TypeVar("T")
+
+
+class Witness(Protocol):
+    """Told of every hop; may end the process there."""
+
+    async def before_hop(self) -> None: ...
+    async def after_hop(self, wrote: bool) -> None: ...
+
+
+class Connection:
+    """What ``daemon.store.database`` uses of an aiosqlite connection."""
+
+    def __init__(self, raw: sqlite3.Connection, witness: Witness) -> None:
+        self._conn = raw
+        self._witness = witness
+
+    async def _execute(self, work: Callable[..., T], *args: Any) -> T:
+        await self._witness.before_hop()
+        before = self._conn.total_changes
+        try:
+            return work(*args)
+        finally:
+            await self._witness.after_hop(self._conn.total_changes != before)
+
+    async def close(self) -> None:
+        self._conn.close()
+
+
+@contextmanager
+def on_the_loop(witness: Witness) -> Iterator[None]:
+    """While this holds, stores that are opened have no thread."""
+    real = database.aiosqlite.connect
+    opened: list[sqlite3.Connection] = []
+
+    async def connect(path: Path, **options: Any) -> Connection:
+        raw = sqlite3.connect(path, check_same_thread=False, **options)
+        opened.append(raw)
+        return Connection(raw, witness)
+
+    database.aiosqlite.connect = connect  # type: ignore[assignment]
+    try:
+        yield
+    finally:
+        database.aiosqlite.connect = real
+        for raw in opened:
+            raw.close()

@@ -1,0 +1,146 @@
+"""One history from one seed: draw what it is like, live through it, wait until all is quiet, ask the oracle."""
+
+from __future__ import annotations
+
+import random
+import tempfile
+import time
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from tests.harness import oracle
+from tests.harness.misfortune import Mood
+from tests.harness.town import Plan, Town, empty_folder, quiet_process
+
+_RAM = Path("/dev/shm")
+#: However bad it was, after so long all must be well again.
+_PATIENCE = 6 * 3600.0
+_LOOK = 15.0
+
+
+@dataclass(slots=True)
+class Result:
+    seed: int
+    violations: list[str]
+    digest: str
+    counts: dict[str, int] = field(default_factory=dict)
+    effects: int = 0
+    deaths: int = 0
+    trampled: int = 0
+    widths: list[float] = field(default_factory=list)
+    lines: list[str] = field(default_factory=list)
+    virtual_seconds: float = 0.0
+    seconds: float = 0.0
+
+
+def drawn(seed: int) -> Plan:
+    """What the history of this seed is like."""
+    chance = random.Random(f"{seed}/plan")
+    active = chance.choice((120.0, 300.0, 600.0, 900.0))
+    outages = []
+    for _ in range(chance.choice((0, 0, 1, 1, 2))):
+        side = chance.choice(("espocrm", "advoware"))
+        start = chance.uniform(0, active)
+        kinds = ["not_sent", "error_502", "error_503", *(["offline"] if side == "advoware" else [])]
+        outages.append((side, start, start + chance.choice((20.0, 90.0, 600.0)), chance.choice(kinds)))
+    slow = chance.random() < 0.4
+    return Plan(
+        seed,
+        people=chance.choice((1, 1, 2, 2, 3, 5)),
+        active=active,
+        edits=chance.choice((2, 5, 10, 20, 40)),
+        outages=tuple(outages),
+        mood=Mood.drawn(chance, active),
+        save_seconds=chance.choice((0.02, 0.3, 1.0)) if slow else 0.0,
+        hook_seconds=chance.choice((0.0, 0.5, 3.0)) if slow else 0.0,
+        optimistic=chance.random() < 0.3,
+        sync={
+            "conflict_policy": chance.choice(("espocrm", "espocrm", "advoware", "manual")),
+            "stale_form_seconds": chance.choice((0, 0, 30, 120)),
+            "deletion": chance.choice(("slot", "slot", "slot", "delete")),
+        },
+        lose_store_at=chance.uniform(0, active) if chance.random() < 0.1 else None,
+    )
+
+
+def play(plan: Plan, *, keep: bool = False, folder: Path | None = None) -> Result:
+    """Live through it."""
+    began = time.perf_counter()
+    base = folder or Path(tempfile.mkdtemp(prefix="kommsync-", dir=_RAM if _RAM.is_dir() else None))
+    try:
+        town = Town(plan, empty_folder(base), keep_trace=keep)
+        quiet_process(town.trace.note if keep else None)
+        _Life(town).go_through()
+    finally:
+        if folder is None:
+            empty_folder(base).rmdir()
+    return Result(
+        plan.seed,
+        town.violations,
+        town.trace.digest,
+        dict(town.trace.counts),
+        town.effects,
+        town.deaths,
+        town.trampled,
+        town.widths,
+        town.trace.lines,
+        town.timeline.now,
+        time.perf_counter() - began,
+    )
+
+
+class _Life:
+    def __init__(self, town: Town) -> None:
+        self._town = town
+        self._written = -1
+        self._still_since = 0.0
+        self._verdict_at: float | None = None
+
+    def go_through(self) -> None:
+        town, plan = self._town, self._town.plan
+        chance = random.Random(f"{plan.seed}/events")
+        for _ in range(plan.edits):
+            town.timeline.at(chance.uniform(0, plan.active), town.office.edit)
+        if plan.lose_store_at is not None:
+            town.timeline.at(plan.lose_store_at, self._lose_store)
+        town.timeline.at(plan.active, self._look)
+        while not town.over:
+            town.live()
+            if town.over:
+                break
+            if self._store_is_to_go:
+                self._store_is_to_go = False
+                town.lose_store()
+            town.timeline.run_to(town.timeline.now + chance.choice((0.1, 1.0, 10.0, 60.0)))
+
+    _store_is_to_go = False
+
+    def _lose_store(self) -> None:
+        self._store_is_to_go = True
+        self._town.end_life()
+
+    def _look(self) -> None:
+        """Is it quiet yet? Then what is true?"""
+        town, now = self._town, self._town.timeline.now
+        written = town.written()
+        if written != self._written or oracle.restless(town):
+            self._written, self._still_since = written, now
+            if self._verdict_at is not None:
+                town.violations.append("it was quiet and then something was written again")
+                return self._end()
+        settled = now - self._still_since
+        plan = town.plan
+        if self._verdict_at is None and settled >= 1.5 * plan.sweep + 30:
+            oracle.judge(town)
+            self._verdict_at = now
+        if self._verdict_at is not None and now - self._verdict_at >= plan.quiet_polls * plan.poll:
+            return self._end()
+        if now > plan.active + _PATIENCE:
+            town.violations.append(f"never came to rest: {oracle.restless(town)}")
+            return self._end()
+        town.timeline.after(_LOOK, self._look)
+        return None
+
+    def _end(self) -> None:
+        self._town.over = True
+        self._town.end_life()

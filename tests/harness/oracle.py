@@ -1,0 +1,180 @@
+"""What must be true when all is quiet. Reads both worlds and the store's tables; shares no code with the decisions."""
+
+from __future__ import annotations
+
+import json
+
+from tests.harness.ledger import ADVOWARE, ESPOCRM, Book, Fate, Value
+from tests.harness.town import Town
+from tests.harness.values import espocrm_takes, same
+from tests.harness.virtual import BEGINNING
+
+
+def restless(town: Town) -> str:
+    """Why it is not quiet yet; "" when it is."""
+    town.espo.database.settle()
+    if town.lates:
+        return "a late effect is still to come"
+    if any(until > town.timeline.now for _, _, until, _ in town.plan.outages):
+        return "a side is down"
+    if town.espo.database.busy():
+        return "EspoCRM is still saving"
+    states = dict(town.query("SELECT state, count(*) FROM persons GROUP BY state"))
+    if sum(states.values()) != len(town.pairs):
+        return f"tracked: {states}"
+    waiting = {state: n for state, n in states.items() if state not in ("clean", "conflict")}
+    reasons = town.query("SELECT state, reason FROM persons WHERE state NOT IN ('clean', 'conflict')")
+    return f"{waiting} {reasons}" if waiting else ""
+
+
+def judge(town: Town) -> None:
+    for book in town.ledger.books.values():
+        for problem in _Judge(town, book).problems():
+            town.violations.append(f"betNr {book.pair.bet_nr}: {problem}")
+
+
+class _Judge:
+    """One Beteiligter."""
+
+    def __init__(self, town: Town, book: Book) -> None:
+        self._town = town
+        self._book = book
+        self._id = book.pair.espocrm_id
+        self._espocrm = town.ledger.espocrm(book.pair)
+        self._advoware = town.ledger.advoware(book.pair)
+        rows = town.query("SELECT body FROM conflicts WHERE espocrm_id = ?", self._id)
+        self._open = [json.loads(row[0]) for row in rows]
+        rows = town.query("SELECT body, outcome FROM decisions WHERE espocrm_id = ?", self._id)
+        self._decided = [json.loads(body) for body, outcome in rows if outcome == "done"]
+        self._parked = [
+            json.loads(row[0])
+            for row in town.query("SELECT body FROM findings WHERE what = 'parked' AND espocrm_id = ?", self._id)
+        ]
+        self._disputed = self._values_of(self._open)
+        self._lost_in_conflict = self._values_of(self._decided)
+        self._frozen = any(one["kind"] == "side_emptied" for one in (*self._open, *self._decided))
+
+    def _values_of(self, conflicts: list[dict[str, str]]) -> set[Value]:
+        return {
+            (kind, same(kind, one[name]))
+            for one in conflicts
+            for name in ("base", "espocrm", "advoware")
+            if one.get(name)
+            for kind in ("email", "phone")
+        }
+
+    def problems(self) -> list[str]:
+        found: list[str] = []
+        values = {*self._book.fates, *self._espocrm.values, *self._advoware.values}
+        for value in sorted(values):
+            problem = self._fate(value)
+            if problem:
+                found.append(f"{problem}: {value} {self._book.why.get(value, 'from the beginning')}")
+        found += self._doubled()
+        found += self._texts()
+        found += self._opt_outs()
+        found += self._conflicts()
+        found += self._attempts()
+        found += [f"parked: {one['reason']} {one['subject']}" for one in self._parked]
+        return found
+
+    def _fate(self, value: Value) -> str | None:
+        here, there = bool(self._espocrm.values[value]), bool(self._advoware.values[value])
+        fate = self._book.fates.get(value)
+        disputed = value in self._disputed or any(one["kind"] == "side_emptied" for one in self._open)
+        match fate:
+            case None:
+                return "came from nowhere"
+            case Fate.LOCAL:
+                return None if there else "lost (a value only Advoware can hold)"
+            case Fate.MUST:
+                if here and there:
+                    return None
+                if disputed or value in self._lost_in_conflict:
+                    return None if here == there or disputed else self._one_sided(value, here)
+                return f"lost, espocrm {here} advoware {there}"
+            case Fate.MUST_NOT:
+                if self._frozen or not (here or there):
+                    return None
+                return None if disputed else f"resurrected, espocrm {here} advoware {there}"
+            case Fate.MAY:
+                return None if here == there or disputed else self._one_sided(value, here)
+        return None
+
+    def _one_sided(self, value: Value, here: bool) -> str | None:
+        if not here and not self._takes(value):
+            return None
+        if here and self._is_frozen_item():
+            return None
+        return f"the sides differ, only {ESPOCRM if here else ADVOWARE} has it"
+
+    def _is_frozen_item(self) -> bool:
+        """A linked row that became unsyncable leaves its item as it was (§3)."""
+        return any(fate is Fate.LOCAL for fate in self._book.fates.values())
+
+    def _takes(self, value: Value) -> bool:
+        rows = self._town.advoware.rows(self._book.pair.bet_nr)
+        return any(
+            row.tlf and same(value[0], row.tlf) == value[1] and espocrm_takes(value[0], row.tlf) for row in rows
+        )
+
+    def _doubled(self) -> list[str]:
+        found = [f"doubled in espocrm: {value}" for value, n in self._espocrm.values.items() if n > 1]
+        for value, count in self._advoware.values.items():
+            allowed = max(self._book.row_count[value], 1)
+            if value in self._book.entered[ESPOCRM] and value in self._book.entered[ADVOWARE]:
+                allowed += 1
+            if count > allowed:
+                found.append(f"doubled in advoware: {value} {count} times, people made {allowed}")
+        return found
+
+    def _texts(self) -> list[str]:
+        return [
+            f"the user's text of row {row_id} was touched: {self._book.texts[row_id]!r} -> {text!r}"
+            for row_id, text in self._advoware.texts.items()
+            if row_id in self._book.texts and self._book.texts[row_id] != text
+        ]
+
+    def _opt_outs(self) -> list[str]:
+        return [
+            f"the opt-out of {value} is gone"
+            for value in sorted(self._book.opted_out)
+            if self._espocrm.values[value]
+            and self._book.fates.get(value) is Fate.MUST
+            and value not in self._espocrm.opted_out
+            and not self._others_touched(value)
+        ]
+
+    def _others_touched(self, value: Value) -> bool:
+        return any(value in book.fates for book in self._town.ledger.books.values() if book is not self._book)
+
+    def _conflicts(self) -> list[str]:
+        """Raised only when both sides changed the same entry."""
+        if self._book.excused_conflicts:
+            return []
+        found = []
+        taken = self._book.taken
+        for one in (*self._open, *self._decided):
+            if one["kind"] == "side_emptied":
+                if one["emptied"] not in self._book.emptied:
+                    found.append(f"side_emptied though nobody emptied {one['emptied']}")
+            elif one["base"] is not None:
+                base = {(kind, same(kind, one["base"])) for kind in ("email", "phone")}
+                if not (base & taken[ESPOCRM].keys() and base & taken[ADVOWARE].keys()):
+                    found.append(f"a conflict though only one side changed: {one}")
+        return found
+
+    def _attempts(self) -> list[str]:
+        rows = self._town.query(
+            "SELECT at, trigger, reason FROM transitions WHERE espocrm_id = ?"
+            " AND trigger IN ('attempt_failed', 'gave_up')",
+            self._id,
+        )
+        found = []
+        for at, trigger, reason in rows:
+            when = at - BEGINNING
+            if reason == "our_bug":
+                found.append(f"our bug at {when:.3f}")
+            elif not self._town.blamed(self._id, when - 120, when):
+                found.append(f"an attempt was burnt at {when:.3f}: {trigger} {reason}")
+        return found

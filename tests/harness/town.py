@@ -1,0 +1,540 @@
+"""One history's world: both systems, the people who edit them, the misfortune on the wires, and the daemon's lives."""
+
+from __future__ import annotations
+
+import json
+import logging
+import random
+import shutil
+import sqlite3
+import sys
+import traceback
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import structlog
+
+from daemon.app import App
+from daemon.metrics import Metrics
+from daemon.outside import open_outside
+from daemon.settings import Settings
+from daemon.simulators import wire as sim
+from daemon.simulators.advoware import AdvowareWorld
+from daemon.simulators.advoware_login import Access
+from daemon.simulators.espocrm import MAIL, PHONE, EspoWorld
+from daemon.simulators.people import Pair, settle
+from daemon.simulators.staff import Staff
+from statemachine.model import Side
+from tests.harness.database import on_the_loop
+from tests.harness.ledger import ADVOWARE, ESPOCRM, Book, Ledger, Shown
+from tests.harness.misfortune import BLAMES_RECORD, Mood
+from tests.harness.pace import idle_slowly
+from tests.harness.trace import Trace
+from tests.harness.values import EMAIL, same
+from tests.harness.values import PHONE as PHONE_KIND
+from tests.harness.virtual import DaemonClock, Killed, Timeline, VirtualLoop
+from tests.harness.wire import SimWire, row_of
+
+idle_slowly()
+METRICS = Metrics("harness")
+_FAMILIES = {EMAIL: MAIL, PHONE_KIND: PHONE}
+
+
+@dataclass(slots=True)
+class Plan:
+    """What one history is like. Times in virtual seconds."""
+
+    seed: int
+    people: int = 2
+    active: float = 600.0
+    edits: int = 12
+    outages: tuple[tuple[str, float, float, str], ...] = ()
+    mood: Mood = field(default_factory=Mood)
+    save_seconds: float = 0.0
+    hook_seconds: float = 0.0
+    optimistic: bool = False
+    sync: dict[str, Any] = field(default_factory=dict)
+    guard: dict[str, Any] = field(default_factory=dict)
+    poll: float = 10.0
+    sweep: float = 60.0
+    scan: float = 300.0
+    lose_store_at: float | None = None
+    quiet_polls: int = 20
+
+
+class Town:
+    def __init__(self, plan: Plan, folder: Path, *, keep_trace: bool = False) -> None:
+        self.plan = plan
+        self.timeline = Timeline()
+        self.trace = Trace(self.timeline, keep=keep_trace)
+        self.clock = DaemonClock(self.timeline)
+        self.net_chance = random.Random(f"{plan.seed}/net")
+        self.fate_chance = random.Random(f"{plan.seed}/fate")
+        world_chance = random.Random(f"{plan.seed}/world")
+        self.store = folder / "kommsync.sqlite3"
+        self.espo = EspoWorld(self.timeline.wall, world_chance)
+        access = Access(max_skew_seconds=None)
+        self.advoware = AdvowareWorld(self.timeline.wall, world_chance, access=access)
+        self.pairs = settle(self.espo, self.advoware, world_chance, plan.people)
+        self.espo.saving.save_seconds, self.espo.saving.hook_seconds = plan.save_seconds, plan.hook_seconds
+        if plan.optimistic:
+            self.espo.entities["CBeteiligte"].versioned = True
+        self.ledger = Ledger(self.espo, self.advoware, self.pairs)
+        self.office = Office(self)
+        self.settings = _settings(plan, self.store, self.espo, access)
+        self.violations: list[str] = []
+        self.effects = 0
+        self.deaths = 0
+        self.die_at: frozenset[int] = frozenset()
+        self.lates = 0
+        self.over = False
+        self.process: Process | None = None
+        self.widths: list[float] = []
+        self.trampled = 0
+        self.errors: list[dict[str, Any]] = []
+        self._reads: dict[tuple[str, str, str], tuple[float, dict[str, str]]] = {}
+        self._last_read: dict[tuple[str, str], tuple[float, dict[str, str]]] = {}
+        self._answers: dict[tuple[str, str], tuple[float, sim.Answer]] = {}
+        self._cut: dict[tuple[str, str], float] = {}
+        self._blamed: dict[str, list[float]] = {}
+        self._given: dict[tuple[str, str], dict[tuple[str, str], float]] = {}
+        self._signatures: dict[tuple[str, str, float], dict[str, str]] = {}
+        self.before_edit: dict[tuple[str, float], dict[str, str]] = {}
+
+    # -- the network -------------------------------------------------------------------------------------------
+
+    def outage(self, side: str) -> str | None:
+        now = self.timeline.now
+        return next((k for s, a, b, k in self.plan.outages if s == side and a <= now < b), None)
+
+    def fault(self, side: str, asked: sim.Request, person: str | None) -> str | None:
+        kind = self.plan.mood.pick(self.fate_chance, asked.method, self.timeline.now)
+        if kind in ("cut", "incomplete", "stale", "foreign_before") and person is None:
+            return None
+        if kind == "unauthorized" and side == ESPOCRM and self.fate_chance.random() < 0.7:
+            return None
+        return kind
+
+    def blame(self, fault: str, person: str | None) -> None:
+        if fault in BLAMES_RECORD and person is not None:
+            self._blamed.setdefault(person, []).append(self.timeline.now)
+
+    def person_of(self, bet_nr: object) -> str | None:
+        book = self.ledger.by_bet_nr.get(bet_nr) if isinstance(bet_nr, int) else None
+        return book.pair.espocrm_id if book else None
+
+    def blamed(self, person: str, since: float, until: float) -> bool:
+        return any(since <= at <= until for at in self._blamed.get(person, []))
+
+    def basis(self, side: str, person: str | None, run: str) -> float:
+        """When what a write now rests on was read."""
+        if person is None:
+            return self.timeline.now
+        found = self._reads.get((side, person, run)) or self._last_read.get((side, person))
+        return found[0] if found else self.timeline.now
+
+    def was_read(
+        self, side: str, person: str, run: str, at: float, answer: sim.Answer, fault: str | None
+    ) -> None:
+        entry = (at, self._signatures.pop((side, person, at), {}))
+        if run:
+            self._reads[side, person, run] = entry
+        self._last_read[side, person] = entry
+        if fault not in ("cut", "incomplete", "garbage", "stale"):
+            self._cut.pop((side, person), None)
+            self._answers[side, person] = (at, answer)
+
+    def deliver(
+        self, side: str, asked: sim.Request, person: str | None, basis: float, *, late: bool = False
+    ) -> sim.Answer:
+        """The server takes the request: the one place where anything changes by the daemon's hand."""
+        world = self.espo if side == ESPOCRM else self.advoware
+        book = self.ledger.books.get(person) if person else None
+        if asked.method == "GET" or book is None:
+            answer = world.answer(asked)
+            if book is not None and side == ESPOCRM:
+                self._signatures[side, book.pair.espocrm_id, self.timeline.now] = self.signature(book.pair)
+            return answer
+        self.widths.append(self.timeline.now - basis)
+        if side == ADVOWARE:
+            self._runs_over_rows(book, asked, basis)
+        else:
+            self._runs_over_arrays(book, asked, basis)
+        before = self._values(side, book)
+        answer = world.answer(asked)
+        self.trace.say("effect", asked.method, side, answer.status, "late" if late else "")
+        for value in self._sent(side, asked):
+            if value not in before:
+                self._given.setdefault((side, book.pair.espocrm_id), {})[value] = self.timeline.now
+        return answer
+
+    def _values(self, side: str, book: Book) -> set[tuple[str, str]]:
+        shown = self.ledger.espocrm(book.pair) if side == ESPOCRM else self.ledger.advoware(book.pair)
+        return set(shown.values)
+
+    def _sent(self, side: str, asked: sim.Request) -> set[tuple[str, str]]:
+        body = json.loads(asked.body or b"{}")
+        if side == ADVOWARE:
+            tlf = str(body.get("tlf") or "")
+            return {(EMAIL, same(EMAIL, tlf)), (PHONE_KIND, same(PHONE_KIND, tlf))} if tlf.strip() else set()
+        return {
+            (kind, same(kind, item[family.scalar]))
+            for kind, family in _FAMILIES.items()
+            for item in body.get(family.data) or []
+        }
+
+    def given_at(self, side: str, person: str, value: tuple[str, str]) -> float | None:
+        return self._given.get((side, person), {}).get(value)
+
+    # a write that ran over an edit which it could not know of (sync rules §13)
+
+    def _runs_over_rows(self, book: Book, asked: sim.Request, basis: float) -> None:
+        row_id = row_of(asked)
+        if row_id is None:
+            return
+        body = json.loads(asked.body or b"{}")
+        shown = self.ledger.advoware(book.pair)
+        now = shown.rows.get(row_id)
+        for start, _, side, rows, values in book.edits:
+            if side == ADVOWARE and row_id in rows and start > basis:
+                self.trampled += 1
+                self.ledger.excuse(book, values, f"its row was written over at {self.timeline.now:.3f}")
+                book.texts.pop(row_id, None)
+        if asked.method == "DELETE" or not str(body.get("tlf") or "").strip():
+            book.texts.pop(row_id, None)
+        elif now is not None and now[0].strip() and now[0] != body["tlf"]:
+            for kind in (EMAIL, PHONE_KIND):
+                if same(kind, now[0]) == same(kind, body["tlf"]) and ("@" in now[0]) == (kind == EMAIL):
+                    self.violations.append(f"row {row_id} was re-spelled")
+
+    def _runs_over_arrays(self, book: Book, asked: sim.Request, basis: float) -> None:
+        body = json.loads(asked.body or b"{}")
+        record = self.espo.person(book.pair.espocrm_id)
+        known = self._last_signature(book.pair.espocrm_id, basis)
+        for start, until, side, _, values in book.edits:
+            if side != ESPOCRM or until <= basis:
+                continue
+            for kind, family in _FAMILIES.items():
+                if body.get(family.data) is None:
+                    continue
+                unseen = start > basis or known.get(kind) == self._before(book, start, kind)
+                if not unseen:
+                    continue
+                stored = {(kind, same(kind, item[family.scalar])) for item in record[family.data]}
+                sent = {(kind, same(kind, item[family.scalar])) for item in body[family.data]}
+                touched = {value for value in values if value[0] == kind} | (stored ^ sent)
+                self.trampled += 1
+                self.ledger.excuse(book, touched, f"the array was written over at {self.timeline.now:.3f}")
+                book.opted_out = {value for value in book.opted_out if value[0] != kind}
+
+    def _before(self, book: Book, start: float, kind: str) -> str | None:
+        return self.before_edit.get((book.pair.espocrm_id, start), {}).get(kind)
+
+    def _last_signature(self, person: str, basis: float) -> dict[str, str]:
+        for (side, who, _), (at, signature) in self._reads.items():
+            if side == ESPOCRM and who == person and at == basis:
+                return signature
+        found = self._last_read.get((ESPOCRM, person))
+        return found[1] if found else {}
+
+    def signature(self, pair: Pair) -> dict[str, str]:
+        record = self.espo.person(pair.espocrm_id)
+        return {
+            kind: json.dumps(sorted(record[family.data], key=lambda i: str(i[family.scalar])), sort_keys=True)
+            for kind, family in _FAMILIES.items()
+        }
+
+    # reads that show less, or something older
+
+    def cut(self, side: str, asked: sim.Request, answer: sim.Answer, person: str | None) -> sim.Answer:
+        """A truncated list, never for so long that it would be a second look (or a settled one)."""
+        key, now = (side, str(person)), self.timeline.now
+        since = self._cut.get(key)
+        if since is not None and now - since > 0.5 * self.settings.sync.settle_seconds:
+            return answer
+        try:
+            value = answer.json()
+        except ValueError:
+            return answer
+        names = ("kommunikation",) if side == ADVOWARE else ("phoneNumberData", "emailAddressData")
+        name = self.fate_chance.choice(names)
+        for one in value if isinstance(value, list) else [value]:
+            if isinstance(one, dict) and isinstance(one.get(name), list) and one[name]:
+                keep = self.fate_chance.randrange(len(one[name]))
+                one[name] = self.fate_chance.sample(one[name], keep)
+                self._cut.setdefault(key, now)
+        return sim.Answer(answer.status, answer.headers, json.dumps(value).encode(), answer.seconds)
+
+    def stale(self, side: str, asked: sim.Request, answer: sim.Answer, person: str | None) -> sim.Answer:
+        at, old = self._answers.get((side, str(person)), (0.0, answer))
+        fresh_enough = self.timeline.now - at <= 0.5 * self.settings.sync.settle_seconds
+        if not fresh_enough or old.body == answer.body:
+            return answer
+        book = self.ledger.books[str(person)]
+        book.excused_conflicts = True
+        return sim.Answer(answer.status, {**answer.headers}, old.body, answer.seconds)
+
+    def late(self, delay: float, effect: Callable[[], object]) -> None:
+        self.lates += 1
+
+        def happen() -> None:
+            self.lates -= 1
+            effect()
+
+        self.timeline.after(delay, happen)
+
+    def foreign_edit(self, side: str, person: str) -> None:
+        self.office.edit(side, self.ledger.books[person])
+
+    # -- the daemon's lives ------------------------------------------------------------------------------------
+
+    def kills_here(self, name: str) -> bool:
+        self.effects += 1
+        if self.effects in self.die_at:
+            return True
+        mood = self.plan.mood
+        return mood.dies > 0 and self.timeline.now < mood.until and self.fate_chance.random() < mood.dies
+
+    def live(self) -> None:
+        """One life of the daemon, until it is killed or told to stop."""
+        self.process = Process(self)
+        try:
+            self.process.run()
+            self.trace.say("fate", "stopped")
+        except Killed:
+            self.deaths += 0 if self.over else 1
+        finally:
+            self.process = None
+
+    def end_life(self) -> None:
+        if self.process is not None:
+            self.process.loop.die()
+
+    def lose_store(self) -> None:
+        for path in self.store.parent.glob(f"{self.store.name}*"):
+            path.unlink()
+        self.trace.say("fate", "lost_store")
+        self.ledger.forgotten(f"the database was lost at {self.timeline.now:.3f}")
+
+    def query(self, statement: str, *values: object) -> list[tuple[Any, ...]]:
+        if not self.store.exists():
+            return []
+        sql = sqlite3.connect(self.store)
+        try:
+            return sql.execute(statement, values).fetchall()
+        except sqlite3.OperationalError:
+            return []
+        finally:
+            sql.close()
+
+    def agreed_once(self, book: Book) -> bool:
+        """Whether a first sync of this pair has come to its end."""
+        rows = self.query(
+            "SELECT body FROM pairs WHERE espocrm_id = ? AND bet_nr = ?", book.pair.espocrm_id, book.pair.bet_nr
+        )
+        return bool(rows) and not json.loads(rows[0][0])["first"]
+
+    def written(self) -> int:
+        return self.espo.written() + self.advoware.written()
+
+
+class Process:
+    """One life of the daemon: its loop, its wires, its connection to the store."""
+
+    def __init__(self, town: Town) -> None:
+        self.town = town
+        self.loop = VirtualLoop(town.timeline)
+
+    def run(self) -> None:
+        with on_the_loop(self):
+            self.loop.live(self._main())
+
+    async def _main(self) -> None:
+        town = self.town
+        wires = {side: SimWire(side.value, town, self) for side in Side}
+        chance = random.Random(f"{town.plan.seed}/daemon/{town.deaths}")
+        async with open_outside(
+            town.settings, METRICS, exclusive=True, wires=wires, clock=town.clock, random=chance
+        ) as outside:
+            await App(outside).run()
+
+    async def alive(self) -> None:
+        """Returns only if the process lives."""
+        if self.loop.dead:
+            await self.loop.create_future()
+
+    async def effect(self, name: str, phase: str) -> None:
+        """A place where the process may die."""
+        await self.alive()
+        if self.town.kills_here(f"{name} {phase}"):
+            self.town.trace.say("fate", "killed", name, phase)
+            self.loop.die()
+            await self.loop.create_future()
+
+    async def before_hop(self) -> None:
+        await self.alive()
+
+    async def after_hop(self, wrote: bool) -> None:
+        if wrote:
+            await self.effect("store", "after")
+
+
+class _Form:
+    """EspoCRM as the staff's browser shows it: remembers what was sent, because a slow save shows it only later."""
+
+    def __init__(self, espo: EspoWorld) -> None:
+        self._espo = espo
+        self.sent: dict[str, Any] | None = None
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._espo, name)
+
+    def edit_person(self, record_id: str, **form: Any) -> None:
+        self._espo.edit_person(record_id, **form)
+        self.sent = form
+
+
+class Office:
+    """The staff: every edit is put down in the ledger."""
+
+    def __init__(self, town: Town) -> None:
+        self._town = town
+        self._form = _Form(town.espo)
+        self._chance = random.Random(f"{town.plan.seed}/staff")
+        self.staff = Staff(self._form, town.advoware, self._chance, town.pairs)  # type: ignore[arg-type]
+
+    def edit(self, side: str | None = None, book: Book | None = None) -> None:
+        town = self._town
+        side = side or self._chance.choice((ESPOCRM, ADVOWARE))
+        book = book or town.ledger.books[self._chance.choice(town.pairs).espocrm_id]
+        now = town.timeline.now
+        if side == ESPOCRM and _too_full(town, book):
+            return
+        if side == ADVOWARE and _too_full(town, book):
+            side_before = town.ledger.advoware(book.pair)
+            if sum(side_before.values.values()) > 14:
+                return
+        before = town.ledger.espocrm(book.pair) if side == ESPOCRM else town.ledger.advoware(book.pair)
+        signature = town.signature(book.pair) if side == ESPOCRM else {}
+        self._form.sent = None
+        edit = self.staff.edit(side, book.pair)  # type: ignore[arg-type]
+        if edit is None:
+            return
+        town.trace.say("staff", edit.what, side, book.pair.bet_nr, edit.before, "->", edit.after)
+        if side == ESPOCRM:
+            after = _submitted(before, self._form.sent or {})
+            town.before_edit[book.pair.espocrm_id, now] = signature
+            until = now + town.espo.saving.seconds
+        else:
+            after, until = town.ledger.advoware(book.pair), now
+        town.ledger.edited(book, side, before, after, now, until)
+        if not self._town.agreed_once(book):
+            gone = [value for value in before.values if not after.values[value]]
+            town.ledger.excuse(book, gone, "taken away before the first sync: nothing was ever agreed (§7)")
+        self._older_forms(side, book, before, after)
+
+    def _older_forms(self, side: str, book: Book, before: Shown, after: Shown) -> None:
+        """Taking away what the daemon gave a moment ago looks like an older form (§9)."""
+        town, window = self._town, self._town.settings.sync.stale_form_seconds
+        for value in before.values:
+            if not after.values[value]:
+                given = town.given_at(side, book.pair.espocrm_id, value)
+                if given is not None and town.timeline.now - given <= window + 60:
+                    town.ledger.excuse(book, [value], "taken away right after it was given: an older form?")
+
+
+def _too_full(town: Town, book: Book) -> bool:
+    """The limit of ten items has scenarios of its own."""
+    shown = town.ledger.espocrm(book.pair).values + town.ledger.advoware(book.pair).values
+    return any(sum(1 for kind, _ in shown if kind == one) >= 8 for one in _FAMILIES)
+
+
+def _submitted(before: Shown, form: dict[str, Any]) -> Shown:
+    after = Shown(Counter(before.values), opted_out=before.opted_out)
+    for kind, family, key in ((EMAIL, MAIL, "mails"), (PHONE_KIND, PHONE, "phones")):
+        if form.get(key) is None:
+            continue
+        for value in [value for value in after.values if value[0] == kind]:
+            del after.values[value]
+        items = {(kind, same(kind, item[family.scalar])): item for item in form[key]}
+        after.values.update(items.keys())
+        kept = {value for value in after.opted_out if value[0] != kind}
+        after.opted_out = frozenset(kept | {value for value, item in items.items() if item.get("optOut")})
+    return after
+
+
+# -- settings ------------------------------------------------------------------------------------------------
+
+
+def _settings(plan: Plan, store: Path, espo: EspoWorld, access: Access) -> Settings:
+    """Minutes where production has hours: the rules know no absolute times."""
+    sync = {
+        "workers": 4,
+        "deletion_confirm_seconds": 20,
+        "settle_seconds": 2,
+        "max_read_age_seconds": 3,
+        "retry_schedule_seconds": (5, 15, 40, 90, 180),
+        "auto_reset_seconds": 400,
+        "loop_window_seconds": 300,
+        "stale_form_seconds": 0,
+        "late_effect_seconds": 300,
+        **plan.sync,
+    }
+    guard = {"max_deletions": 100_000, "max_deletion_share": 1.0, "window_seconds": 600, **plan.guard}
+    return Settings.model_validate(
+        {
+            "espocrm": {
+                "url": "http://crm.test",
+                "api_key": espo.api_user.api_key,
+                "poll_interval_seconds": plan.poll,
+                "poll_overlap_seconds": 5,
+                "full_scan_interval_seconds": plan.scan,
+                "timeout_seconds": 8,
+            },
+            "advoware": {
+                "kanzlei": access.kanzlei,
+                "database": access.database,
+                "user": access.user,
+                "password": access.password,
+                "app_id": access.app_id,
+                "api_key": access.api_key,
+                "base_url": "http://advoware.test",
+                "security_gateway_url": "http://advoware.test",
+                "sweep_interval_seconds": plan.sweep,
+                "timeout_seconds": 8,
+                "max_requests_per_second": 0,
+            },
+            "sync": sync,
+            "guard": guard,
+            "store": {"path": store},
+        }
+    )
+
+
+def quiet_process(tell: Callable[[str], None] | None = None) -> None:
+    """Logs cost time and say nothing that the trace does not say; corpses need not complain. ``tell``: gets them."""
+    level = logging.CRITICAL if tell is None else logging.DEBUG
+
+    def told(logger: object, name: str, event: dict[str, Any]) -> str:
+        if tell is not None:
+            error = event.pop("exc_info", None)
+            tell(f"{name} {event.pop('event')} {event}")
+            if error:
+                tell("".join(traceback.format_exception(error if isinstance(error, BaseException) else sys.exception())))
+        raise structlog.DropEvent
+
+    structlog.configure(
+        processors=[structlog.contextvars.merge_contextvars, told],
+        wrapper_class=structlog.make_filtering_bound_logger(level),
+        cache_logger_on_first_use=False,
+    )
+    sys.unraisablehook = lambda unraisable: None
+
+
+def empty_folder(folder: Path) -> Path:
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir(parents=True)
+    return folder

@@ -1,0 +1,188 @@
+"""One side's wire without sockets: latency, misfortune, and a ledger of which writes ran over which edits.
+
+Fulfils ``daemon.ports.Wire``; one per process life and side.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import re
+from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
+
+import structlog
+
+from daemon.ports import Answer, Request
+from daemon.simulators import wire as sim
+from daemon.transport import Lost, NotSent
+
+if TYPE_CHECKING:
+    from tests.harness.town import Process, Town
+
+_BET_NR = re.compile(r"/Beteiligte/(\d+)")
+_RECORD = re.compile(r"/CBeteiligte/([0-9a-f]{17})$")
+_ROW = re.compile(r"/Kommunikationen/(\d+)$")
+OFFLINE = "Der advoware Manager der Kanzlei ist nicht angemeldet."
+
+
+class SimWire:
+    def __init__(self, side: str, town: Town, process: Process) -> None:
+        self._side = side
+        self._town = town
+        self._process = process
+        self._chance = town.net_chance
+
+    async def send(self, request: Request, timeout: float) -> Answer:
+        town, process, chance = self._town, self._process, self._chance
+        asked = _asked(request)
+        person = self._person(asked)
+        outage = town.outage(self._side)
+        fault = outage or town.fault(self._side, asked, person)
+        context = structlog.contextvars.get_contextvars()
+        run = str(context.get("run", ""))
+        town.trace.say("daemon", asked.method, self._side, _short(asked), fault or "")
+        await process.effect(f"{self._side} {asked.method}", "before")
+        basis = town.basis(self._side, person, run)
+        await self._sleep(0.002 + 0.05 * chance.random())
+        if fault is not None:
+            if outage is None:
+                town.blame(fault, person or town.person_of(context.get("bet_nr")))
+            early = await self._fails_early(fault, asked, timeout, person, basis)
+            if early is not None:
+                return early
+        if fault == "foreign_before" and person is not None:
+            town.foreign_edit(self._side, person)
+        answer = town.deliver(self._side, asked, person, basis)
+        effect_at = town.timeline.now
+        await process.effect(f"{self._side} {asked.method}", "after")
+        if answer.seconds:
+            await self._sleep(answer.seconds)
+        if fault is not None:
+            answer = await self._fails_late(fault, asked, answer, timeout, person)
+        await self._sleep(0.002 + 0.05 * chance.random())
+        if asked.method == "GET" and person is not None and answer.status == 200:
+            town.was_read(self._side, person, run, effect_at, answer, fault)
+        return Answer(answer.status, dict(answer.headers), answer.body)
+
+    async def _sleep(self, seconds: float) -> None:
+        await asyncio.sleep(seconds)
+        await self._process.alive()
+
+    async def _fails_early(
+        self, fault: str, asked: sim.Request, timeout: float, person: str | None, basis: float
+    ) -> Answer | None:
+        """Before the server has done anything."""
+        now = self._town.timeline.now
+        match fault:
+            case "not_sent":
+                raise NotSent("no connection")
+            case "drop_before":
+                raise Lost("broken off")
+            case "timeout_before":
+                await self._sleep(timeout)
+                raise Lost("no answer in time")
+            case "late":
+                delay = timeout * self._chance.random() * 1.5 + 0.05
+                town, side = self._town, self._side
+                town.late(delay, lambda: town.deliver(side, asked, person, basis, late=True))
+                await self._sleep(timeout)
+                raise Lost("no answer in time")
+            case "error_500":
+                return self._answer(500)
+            case "error_502":
+                return self._answer(502, b"<html>Bad Gateway</html>")
+            case "error_503":
+                return self._answer(503)
+            case "throttled":
+                return self._answer(self._chance.choice((429, 503)), b"", {"Retry-After": str(self._chance.randrange(1, 20))})
+            case "unauthorized":
+                return self._answer(401)
+            case "offline":
+                return self._answer(500, OFFLINE.encode(), {"Content-Type": "text/plain; charset=utf-8"})
+        del now
+        return None
+
+    async def _fails_late(
+        self, fault: str, asked: sim.Request, answer: sim.Answer, timeout: float, person: str | None
+    ) -> sim.Answer:
+        """The server has done its work."""
+        chance = self._chance
+        match fault:
+            case "drop_after":
+                raise Lost("broken off")
+            case "timeout_after":
+                await self._sleep(timeout)
+                raise Lost("no answer in time")
+            case "slow":
+                await self._sleep(chance.random() * min(timeout * 0.9, 20.0))
+            case "error_500_after":
+                return sim.Answer(500, answer.headers, b"")
+            case "error_502_after":
+                return sim.Answer(502, {}, b"<html>Bad Gateway</html>")
+            case "garbage" | "garbage_after":
+                return sim.Answer(200, {**answer.headers}, chance.choice(_GARBAGE))
+            case "incomplete":
+                return _without(answer, chance.choice(("kommunikation", "phoneNumberData", "emailAddressData")))
+            case "cut":
+                return self._town.cut(self._side, asked, answer, person)
+            case "stale":
+                return self._town.stale(self._side, asked, answer, person)
+        return answer
+
+    def _answer(self, status: int, body: bytes = b"", headers: dict[str, str] | None = None) -> Answer:
+        return Answer(status, headers or {}, body)
+
+    def _person(self, asked: sim.Request) -> str | None:
+        """The EspoCRM id of the Beteiligte it is about."""
+        if self._side == "espocrm":
+            found = _RECORD.search(asked.path)
+            return found[1] if found else None
+        bet_nr = _BET_NR.search(asked.path)
+        book = self._town.ledger.by_bet_nr.get(int(bet_nr[1])) if bet_nr else None
+        return book.pair.espocrm_id if book else None
+
+
+_GARBAGE = (
+    b"",
+    b"null",
+    b"17",
+    b"[]]",
+    b"<html><body>Wartung</body></html>",
+    b'{"id": "6b02',
+    b'{"list": null}',
+    b"[null]",
+    b"{}",
+    b"\xff\xfe\x00",
+)
+
+
+def row_of(asked: sim.Request) -> int | None:
+    found = _ROW.search(asked.path)
+    return int(found[1]) if found else None
+
+
+def _asked(request: Request) -> sim.Request:
+    body = b"" if request.json is None else json.dumps(request.json).encode()
+    headers = dict(request.headers)
+    if body:
+        headers["Content-Type"] = "application/json"
+    return sim.Request(request.method, urlsplit(request.url).path, request.query, headers, body)
+
+
+def _short(asked: sim.Request) -> str:
+    path = asked.path.removeprefix("/api/v1/").removeprefix("advonet/")
+    if asked.method == "GET" or path == "Token":
+        return path
+    return f"{path} {asked.body.decode()}"
+
+
+def _without(answer: sim.Answer, key: str) -> sim.Answer:
+    try:
+        value = answer.json()
+    except ValueError:
+        return answer
+    for one in value if isinstance(value, list) else [value]:
+        if isinstance(one, dict):
+            one.pop(key, None)
+    return sim.Answer(answer.status, answer.headers, json.dumps(value).encode(), answer.seconds)

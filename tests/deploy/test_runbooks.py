@@ -6,8 +6,8 @@ import re
 import shlex
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
-import click
 import pytest
 import typer
 import yaml
@@ -50,16 +50,16 @@ def _commands(text: str) -> Iterator[list[str]]:
             yield shlex.split(command[1])
 
 
-def _missing(program: click.Command, words: list[str]) -> str | None:
+def _missing(program: Any, words: list[str]) -> str | None:
     """What of a command does not exist: a name or an option."""
     command = program
-    while isinstance(command, click.Group) and words and words[0] in command.commands:
+    while words and words[0] in getattr(command, "commands", {}):
         command, words = command.commands[words[0]], words[1:]
     if command is program:
         return words[0]
     options = {name for parameter in command.params for name in (*parameter.opts, *parameter.secondary_opts)}
     wrong = [word for word in words if word.startswith("--") and word not in options]
-    takes_arguments = any(isinstance(parameter, click.Argument) for parameter in command.params)
+    takes_arguments = any(parameter.param_type_name == "argument" for parameter in command.params)
     if words and not wrong and not words[0].startswith("--") and not takes_arguments:
         return words[0]
     return wrong[0] if wrong else None
@@ -67,7 +67,7 @@ def _missing(program: click.Command, words: list[str]) -> str | None:
 
 @pytest.mark.parametrize("page", [*PAGES, ROOT / "deploy" / "README.md"], ids=lambda page: page.stem)
 def test_each_command_in_it_exists(page: Path) -> None:
-    from daemon.cli import app
+    from daemon.cli.root import app
 
     program = typer.main.get_command(app)
     wrong = {
@@ -79,7 +79,7 @@ def test_each_command_in_it_exists(page: Path) -> None:
 
 
 def test_an_invented_command_would_be_noticed() -> None:
-    from daemon.cli import app
+    from daemon.cli.root import app
 
     program = typer.main.get_command(app)
     found = list(_commands("```sh\nkommsync frobnicate 7   # no\n```\nor `kommsync list --stat failed`"))

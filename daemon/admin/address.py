@@ -1,0 +1,38 @@
+"""Where the daemon's web face is: told to other commands by a small file beside the store.
+
+Written by ``run``, because its port may be any free one; read by ``status``. It may be older than the daemon, so it
+counts only while the store has an owner.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from daemon.store import owner_of
+
+_EVERYWHERE = {"0.0.0.0": "127.0.0.1", "::": "[::1]"}  # noqa: S104 - read, not bound
+
+
+def publish(store: Path, host: str, port: int) -> str:
+    """The address for commands of this machine. A file that cannot be written costs only their knowing it."""
+    name = _EVERYWHERE.get(host, f"[{host}]" if ":" in host else host)
+    address = f"http://{name}:{port}/"
+    try:
+        _file(store).write_text(address, encoding="utf-8")
+    except OSError:
+        return address
+    return address
+
+
+def find(store: Path) -> str | None:
+    """None when no daemon runs on this store, or when it has not told."""
+    if owner_of(store) is None:
+        return None
+    try:
+        return _file(store).read_text(encoding="utf-8").strip() or None
+    except OSError:
+        return None
+
+
+def _file(store: Path) -> Path:
+    return store.with_name(f"{store.name}-web")

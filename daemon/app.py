@@ -44,73 +44,22 @@ class App:
 
     def __init__(self, outside: Outside) -> None:
         self.outside = outside
-        settings, clock, metrics = outside.settings, outside.clock, outside.metrics
-        self.progress = Progress(clock, metrics)
+        self.progress = Progress(outside.clock, outside.metrics)
         self.admissions = {
-            side: Admission(side, outside.gates[side], outside.store, metrics) for side in Side
+            side: Admission(side, outside.gates[side], outside.store, outside.metrics) for side in Side
         }
         self._due, self._scan_wanted = Bell(), Bell()
         self._stop = anyio.Event()
-        fresh = FreshLooks(clock, settings.sync.max_read_age_seconds)
-        self.facts = Facts(settings, outside.espocrm, outside.store)
-        self.syncer = Syncer(
-            outside.espocrm,
-            outside.advoware,
-            outside.store,
-            clock,
-            self.facts.rules,
-            partial(_guard, settings),
-        )
-        overlap = settings.espocrm.poll_overlap_seconds
-        self.sightings = Sightings(
-            outside.espocrm, outside.store, clock, metrics, overlap=overlap, wake=self._due.ring
-        )
-        self.poller = Poller(
-            outside.espocrm,
-            outside.store,
-            self.sightings,
-            clock,
-            metrics,
-            overlap=overlap,
-            scan_wanted=self._scan_wanted,
-            alive=self._alive("poll"),
-        )
-        self.scan = FullScan(
-            outside.espocrm,
-            outside.store,
-            self.sightings,
-            clock,
-            metrics,
-            overlap=overlap,
-            alive=self._alive("full_scan"),
-        )
-        self.sweep = Sweep(
-            outside.advoware,
-            outside.store,
-            fresh,
-            clock,
-            metrics,
-            interval=settings.advoware.sweep_interval_seconds,
-            concurrency=settings.advoware.max_connections,
-            wake=self._due.ring,
-            alive=self._alive("sweep"),
-        )
-        self.maintenance = Maintenance(outside.store, clock, metrics, wake=self._due.ring)
         self._owner = _owner(outside)
-        self.worker = Worker(
-            outside.store,
-            self.syncer,
-            fresh,
-            clock,
-            outside.random,
-            metrics,
-            self.progress,
-            entrances=(self.facts, *self.admissions.values()),
-            bell=self._due,
-            workers=settings.sync.workers,
-            owner=self._owner,
-            synced=self.sweep.edited,
-        )
+        self._fresh = FreshLooks(outside.clock, outside.settings.sync.max_read_age_seconds)
+        self.facts = Facts(outside.settings, outside.espocrm, outside.store)
+        self.sightings = self._make_sightings()
+        self.poller = self._make_poller()
+        self.scan = self._make_scan()
+        self.sweep = self._make_sweep()
+        self.syncer = self._make_syncer()
+        self.worker = self._make_worker()
+        self.maintenance = Maintenance(outside.store, outside.clock, outside.metrics, wake=self._due.ring)
 
     def stop(self) -> None:
         """:meth:`run` ends within seconds: running syncs finish what they are at, or are postponed."""
@@ -193,6 +142,72 @@ class App:
             return _WAIT_FOR_POLL
         await self.scan.scan_espocrm()
         return None
+
+    def _make_sightings(self) -> Sightings:
+        out = self.outside
+        overlap = out.settings.espocrm.poll_overlap_seconds
+        return Sightings(out.espocrm, out.store, out.clock, out.metrics, overlap=overlap, wake=self._due.ring)
+
+    def _make_poller(self) -> Poller:
+        out = self.outside
+        return Poller(
+            out.espocrm,
+            out.store,
+            self.sightings,
+            out.clock,
+            out.metrics,
+            overlap=out.settings.espocrm.poll_overlap_seconds,
+            scan_wanted=self._scan_wanted,
+            alive=self._alive("poll"),
+        )
+
+    def _make_scan(self) -> FullScan:
+        out = self.outside
+        return FullScan(
+            out.espocrm,
+            out.store,
+            self.sightings,
+            out.clock,
+            out.metrics,
+            overlap=out.settings.espocrm.poll_overlap_seconds,
+            alive=self._alive("full_scan"),
+        )
+
+    def _make_sweep(self) -> Sweep:
+        out = self.outside
+        return Sweep(
+            out.advoware,
+            out.store,
+            self._fresh,
+            out.clock,
+            out.metrics,
+            interval=out.settings.advoware.sweep_interval_seconds,
+            concurrency=out.settings.advoware.max_connections,
+            wake=self._due.ring,
+            alive=self._alive("sweep"),
+        )
+
+    def _make_syncer(self) -> Syncer:
+        out = self.outside
+        guard = partial(_guard, out.settings)
+        return Syncer(out.espocrm, out.advoware, out.store, out.clock, self.facts.rules, guard)
+
+    def _make_worker(self) -> Worker:
+        out = self.outside
+        return Worker(
+            out.store,
+            self.syncer,
+            self._fresh,
+            out.clock,
+            out.random,
+            out.metrics,
+            self.progress,
+            entrances=(self.facts, *self.admissions.values()),
+            bell=self._due,
+            workers=out.settings.sync.workers,
+            owner=self._owner,
+            synced=self.sweep.edited,
+        )
 
     def _alive(self, loop: str) -> Callable[[], None]:
         return partial(self.progress.expect, loop, ALLOWANCE_SECONDS)

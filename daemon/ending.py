@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from statemachine.case import Decision
-from statemachine.decide import Action
+from statemachine.decide import Action, same_conflict
 from statemachine.plan import Plan
 from statemachine.situation import Situation
 from statemachine.standing import Event
@@ -59,11 +59,17 @@ def _event(made: Plan, unknown: bool, now: float) -> Event:
 def _decided(
     made: Plan, situation: Situation, used: tuple[Decision, ...]
 ) -> tuple[tuple[Decision, str], ...]:
-    """A decision is done when it was followed and nothing of it waits; one made for other values is void (§5)."""
-    if made.waits or not made.idle:
-        return ()
-    done = tuple((decision, "done") for decision in used)
-    return (*done, *((decision, "void") for decision in made.void if decision not in used))
+    """A decision is done when it was followed and its conflict is no longer there, whatever else of the Beteiligte
+    waits: no later run would know of it. One made for other values is void (§5)."""
+    still = list(made.conflicts)
+    if not made.idle:
+        still += [decision.conflict for decision, _ in made.decided]
+    done = [one for one in used if not any(same_conflict(one.conflict, conflict) for conflict in still)]
+    void = () if made.waits or not made.idle else made.void
+    return (
+        *((decision, "done") for decision in done),
+        *((decision, "void") for decision in void if decision not in used),
+    )
 
 
 def _settled(made: Plan, situation: Situation) -> tuple[int, ...]:

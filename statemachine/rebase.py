@@ -85,9 +85,19 @@ class _Work:
             self._give_row(write, after, row_id)
 
     def _leave(self, row_id: int) -> None:
+        """A row that alone had changed was no part of the link any more when we emptied the others (§4.1)."""
         link = self._holder(row_id)
         if link is not None:
-            self._put(replace(link, rows=tuple(row for row in link.rows if row.id != row_id)))
+            rows = tuple(row for row in link.rows if row.id != row_id)
+            self._put(replace(link, rows=() if all(self._strayed(row, link) for row in rows) else rows))
+
+    def _strayed(self, row: LinkRow, link: Link) -> bool:
+        now, canonical = self._rows.get(row.id), self._situation.canonical
+        return now is not None and canonical(now.tlf, link.kind) not in (
+            canonical(link.value, link.kind),
+            canonical(row.tlf, link.kind),
+            "",
+        )
 
     def _flag_row(self, row_id: int, online: bool) -> None:
         link = self._holder(row_id)

@@ -12,11 +12,10 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable
 from contextlib import AsyncExitStack
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import UTC, datetime
 
 import anyio
-import structlog
 
 from daemon.apply import Applied, Applier
 from daemon.arrival import Arrival, Gone, meet
@@ -24,37 +23,17 @@ from daemon.ending import Ending, ending
 from daemon.locks import ValueLocks
 from daemon.ports import Advoware, Clock, Espocrm, Finish, GuardLimits, Person, Store
 from daemon.publish import Publisher
+from daemon.result import SyncResult, result_of
 from statemachine import looks, plan
-from statemachine.case import Case, ConflictKind, Decision, Outcome, Seen, Variant
-from statemachine.errors import HopelessRecord, Modified, RecordTrouble
+from statemachine.case import Case, Decision, Outcome, Seen, Variant
+from statemachine.errors import HopelessRecord, RecordTrouble
 from statemachine.model import AdvowareRecord, EspocrmRecord, Side
 from statemachine.plan import Plan
 from statemachine.rules import Rules
 from statemachine.situation import Situation
-from statemachine.states import Trigger
-
-log = structlog.get_logger(__name__)
 
 #: More rounds than any plan can need; what is left then is looked at again.
 _MOST_ROUNDS = 24
-#: EspoCRM's 409: load and decide again this often before it counts as an error of the record.
-_MOST_RELOADS = 3
-
-
-@dataclass(frozen=True, slots=True)
-class SyncResult:
-    """What the worker needs for its log line and the metrics. ``person`` None: no longer tracked. ``result``: label
-    of ``sync_runs_total``. ``lag``: side and Unix stamp of a change that is now on both sides."""
-
-    person: Person | None
-    result: str
-    writes: tuple[tuple[Side, Variant], ...] = ()
-    suppressed: tuple[tuple[Side, int], ...] = ()
-    unknown_outcomes: tuple[Side, ...] = ()
-    conflicts_found: tuple[ConflictKind, ...] = ()
-    decided: tuple[str, ...] = ()
-    quarantined: int = 0
-    lag: tuple[Side, float] | None = None
 
 
 class Syncer:
@@ -128,7 +107,7 @@ class _Sync:
         self._unknown: list[Side] = []
         self._decided: dict[tuple[object, ...], Decision] = {}
         self._wrote_record = False
-        self._reloads = 0
+        self._locked = False
 
     # 1-2: load both sides
 
@@ -225,10 +204,6 @@ class _Sync:
         await self._take_in(applied, Side.ESPOCRM)
         if applied.fused:
             return False
-        if applied.modified:
-            self._reloads += 1
-            if self._reloads > _MOST_RELOADS:
-                raise Modified("somebody saves this record again and again", side=Side.ESPOCRM)
         refused = applied.refused or applied.array_refused or applied.fields_refused
         self._wrote_record = self._wrote_record or not (refused or applied.modified)
         if refused:
@@ -237,6 +212,7 @@ class _Sync:
         return not applied.unknown
 
     async def _read_espocrm(self, modified: bool) -> None:
+        """``modified``: EspoCRM's 409, somebody saved in between; his save must settle before we write (§8)."""
         record = await self._syncer.espocrm.get(self._person.espocrm_id)
         self._record, self._espocrm = record, looks.look_espocrm(record, self._espocrm)
         self.situation = replace(self.situation, espocrm=record)
@@ -277,9 +253,10 @@ class _Sync:
 
     async def _look_up_holders(self, made: Plan, held: AsyncExitStack) -> None:
         """Who holds the value now? Nobody else may write it until we have (two rows would come of it, facts §10)."""
-        await held.enter_async_context(
-            self._syncer.locks.hold(f"{kind}:{value}" for kind, value, _ in made.lookups)
-        )
+        if not self._locked:  # who holds one value and waits for another could wait for ever
+            self._locked = True
+            names = (f"{kind}:{value}" for kind, value, _ in made.lookups)
+            await held.enter_async_context(self._syncer.locks.hold(names))
         holders = dict(self.situation.holders)
         for kind, canonical, value in made.lookups:
             holders[kind, canonical] = await self._syncer.publisher.holder(
@@ -306,6 +283,7 @@ class _Sync:
             parked=made.parked,
             unsyncable=made.unsyncable,
             notices=made.notices,
+            wishes_done=made.wishes_done,
             settled=end.settled,
             empty_slots=made.empty_slots,
             visible_status=visible,
@@ -314,7 +292,8 @@ class _Sync:
             self._person.espocrm_id, self._person.bet_nr, finish, run=self._run, guard=self._syncer.guard()
         )
         self._finished = True
-        return self._result(person, end, made)
+        before = self._person.standing
+        return result_of(person, before, self._case, end, made, self._count, self._unknown)
 
     async def _show_status(self, end: Ending) -> str | None:
         """syncStatus on its own, only when it changes to or from one that needs attention (§11)."""
@@ -362,29 +341,6 @@ class _Sync:
         for side, seen in ((Side.ESPOCRM, self._espocrm), (Side.ADVOWARE, self._advoware)):
             if seen is not None:
                 await self._store.looked(self._person.espocrm_id, side, seen)
-
-    def _result(self, person: Person | None, end: Ending, made: Plan) -> SyncResult:
-        known = {(c.kind, c.link_key, c.espocrm, c.advoware) for c in self._case.conflicts}
-        found = [c.kind for c in made.conflicts if (c.kind, c.link_key, c.espocrm, c.advoware) not in known]
-        parked = {p.subject for p in self._case.parked}
-        standing = self._person.standing
-        in_sync = end.event.trigger in (Trigger.SYNCED, Trigger.CONFLICT_FOUND)
-        return SyncResult(
-            person,
-            _RESULTS[end.event.trigger],
-            writes=tuple(self._count.elements()),
-            suppressed=tuple((side, end.suppressed) for side in Side if end.suppressed),
-            unknown_outcomes=tuple(self._unknown),
-            conflicts_found=tuple(found),
-            decided=tuple(decision.by for decision, what in end.decided if what == "done"),
-            quarantined=sum(1 for p in made.parked if p.reason == "quarantined" and p.subject not in parked),
-            lag=(Side(standing.change_side or Side.ESPOCRM), standing.unsynced_since)
-            if in_sync and standing.unsynced_since is not None
-            else None,
-        )
-
-
-_RESULTS = {Trigger.SYNCED: "clean", Trigger.LOOK_AGAIN: "dirty", Trigger.CONFLICT_FOUND: "conflict"}
 
 
 def _recent(rules: Rules) -> float:

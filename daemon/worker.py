@@ -17,7 +17,7 @@ from daemon.fresh import FreshLooks
 from daemon.loop import Bell, Loop, Progress
 from daemon.metrics import Metrics
 from daemon.ports import Clock, Person, Random, Store
-from daemon.sync import SyncResult
+from daemon.result import SyncResult
 from statemachine.errors import ContractBroken, HopelessRecord, KommsyncError, SideTrouble, Throttled
 from statemachine.model import AdvowareRecord
 from statemachine.standing import Event

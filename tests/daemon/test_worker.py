@@ -15,8 +15,8 @@ from daemon.fresh import FreshLooks
 from daemon.loop import Bell, Progress
 from daemon.metrics import Metrics
 from daemon.ports import Person
+from daemon.result import SyncResult
 from daemon.store import SqliteStore
-from daemon.sync import SyncResult
 from daemon.worker import Worker, event_for
 from statemachine.case import ConflictKind, Variant
 from statemachine.errors import (

@@ -131,13 +131,18 @@ class Worker:
     async def _dispatch(self, syncs: TaskGroup) -> None:
         """Start who is due. Whoever is leased is started, even if we are stopped in between."""
         free = self._workers - self.running
-        if free <= 0 or not await self._may_begin():
+        if free <= 0 or not await self._may_begin() or not await self._is_anybody_due():
             return
         with anyio.CancelScope(shield=True):
             people = await self._store.lease(self._owner, free)
             for person in people:
                 self.running += 1
                 syncs.start_soon(self._sync, person)
+
+    async def _is_anybody_due(self) -> bool:
+        """Asked first: a lease is a writing transaction."""
+        due = await self._store.next_due()
+        return due is not None and due <= self._clock.now()
 
     async def _may_begin(self) -> bool:
         """Every sync reads both sides."""

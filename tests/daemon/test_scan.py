@@ -22,6 +22,10 @@ from tests.daemon.sides import Crm
 from tests.daemon.store.building import HandClock, opener
 
 
+def ids(number: int) -> list[str]:
+    return [f"{one:04}" for one in range(number)]
+
+
 @dataclass
 class Desk:
     store: SqliteStore
@@ -69,10 +73,6 @@ async def desk(tmp_path: Path) -> AsyncIterator[Desk]:
         yield Desk(store, clock, Crm(clock))
 
 
-def ids(number: int) -> list[str]:
-    return [f"{one:04}" for one in range(number)]
-
-
 @pytest.mark.parametrize("page", [1, 7, 50, 200])
 async def test_everybody_with_a_betnr_is_discovered_whatever_the_size_of_a_page(
     desk: Desk, page: int
@@ -117,6 +117,22 @@ async def test_a_missing_record_is_a_suspicion_for_the_sync(desk: Desk, gone: st
     await desk.scan()
     assert await desk.states() == {State.CLEAN: 6, State.DIRTY: 1}
     assert await desk.reason(gone) == "record_missing_in_list"
+
+
+@pytest.mark.parametrize("changed", ids(7))
+async def test_a_change_is_found_wherever_it_is_on_a_page(desk: Desk, changed: str) -> None:
+    desk.crm.size = 3
+    await desk.known(*ids(7))
+    desk.crm.save(changed, int(changed) + 1)
+    await desk.scan()
+    assert await desk.reason(changed) == "espocrm_changed"
+
+
+async def test_more_are_missing_than_are_read_at_once(desk: Desk) -> None:
+    for number, one in enumerate(ids(510)):
+        await desk.store.discover(one, number + 1, None)
+    await desk.scan()
+    assert await desk.reason("0509") == "record_missing_in_list"
 
 
 async def test_all_are_missing(desk: Desk) -> None:

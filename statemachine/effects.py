@@ -10,10 +10,13 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from enum import StrEnum
 
+from statemachine import looks
 from statemachine.case import Outcome, Shown, Variant, Write
 from statemachine.commands import shown_item
-from statemachine.model import Kommunikation, Side
+from statemachine.model import Kind, Kommunikation, Side
 from statemachine.situation import Situation, subject
+
+_PART = {Kind.EMAIL: looks.EMAILS, Kind.PHONE: looks.PHONES}
 
 
 class Effect(StrEnum):
@@ -23,8 +26,7 @@ class Effect(StrEnum):
 
 def of(situation: Situation) -> Iterator[tuple[Write, Effect]]:
     """Every unsettled write that happened, oldest first, with its effect."""
-    rows = {row.id: row for row in situation.advoware.rows}
-    open_ = [w for w in situation.case.writes if not w.settled and _happened(w, rows)]
+    open_ = [w for w in situation.case.writes if not w.settled and _happened(w, situation)]
     for place, write in enumerate(open_):
         later = next((w for w in open_[place + 1 :] if target(w) == target(write)), None)
         none = _no_row_effect if write.side is Side.ADVOWARE else _no_item_effect
@@ -39,15 +41,21 @@ def target(write: Write) -> str:
     return write.link_key or f"{write.kind}:{shown.value if shown else ''}"
 
 
-def _happened(write: Write, rows: dict[int, Kommunikation]) -> bool:
+def _happened(write: Write, situation: Situation) -> bool:
     if write.outcome is Outcome.DONE:
         return True
-    row = rows.get(write.advoware_id or 0)
-    unknown = write.outcome in (Outcome.UNKNOWN, None) and write.side is Side.ADVOWARE
-    return unknown and row is not None and write.after is not None and _same_row(_shown_row(row), write.after)
+    if write.outcome not in (Outcome.UNKNOWN, None) or write.variant is Variant.STATUS:
+        return False
+    seen = _row_shows if write.side is Side.ADVOWARE else _item_shows
+    return seen(write, situation)
 
 
 # Advoware
+
+
+def _row_shows(write: Write, situation: Situation) -> bool:
+    row = next((row for row in situation.advoware.rows if row.id == write.advoware_id), None)
+    return row is not None and write.after is not None and _same_row(_shown_row(row), write.after)
 
 
 def _no_row_effect(write: Write, later: Write | None, situation: Situation) -> bool:
@@ -76,6 +84,16 @@ def _same_row(one: Shown, other: Shown) -> bool:
 
 
 # EspoCRM
+
+
+def _item_shows(write: Write, situation: Situation) -> bool:
+    """An entry that is not there proves a removal only in a settled read: it could be half an array (§8)."""
+    seen = _seen_items(write, None, situation)
+    before, after = _like(write.before, seen, write, situation), _like(write.after, seen, write, situation)
+    if write.after is None:
+        return not before and _PART[write.kind] in situation.settled
+    moved = not _like(write.before, [write.after], write, situation)
+    return bool(after) and (not before if moved else any(_same_flags(one, write.after) for one in after))
 
 
 def _no_item_effect(write: Write, later: Write | None, situation: Situation) -> bool:

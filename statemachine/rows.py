@@ -120,7 +120,7 @@ def _komm_kz(
         return known, True
     if mark is not None and not kommkz.contradicts(mark.komm_kz, now.tlf):
         return mark.komm_kz, False
-    if linked is not None:
+    if linked is not None and linked.komm_kz:
         return linked.komm_kz, False
     kind = Kind.EMAIL if "@" in now.tlf else Kind.PHONE
     equal = types.get(f"{kind}:{situation.canonical(now.tlf, kind)}")

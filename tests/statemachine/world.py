@@ -66,7 +66,7 @@ class World:
     #: "unknown" (effect, no answer), "nothing" (no effect, no answer)
     faults: dict[int, str] = field(default_factory=dict)
     refuses: Callable[[RowContent | Item], bool] = lambda _: False
-    between: list[Callable[[World], None]] = field(default_factory=list)
+    between: list[Callable[[Plan], object]] = field(default_factory=list)
     #: what GET shows instead of the truth, once each
     torn_rows: list[list[Kommunikation]] = field(default_factory=list)
     shown_kz: bool = False
@@ -77,7 +77,7 @@ class World:
     sent: list[RowCommand | PutRecord] = field(default_factory=list)
     history: list[Write] = field(default_factory=list)
     deletes: bool = False
-    _count: int = 0
+    count: int = 0
     _next_row: int = 100
     _row_version: int = 0
 
@@ -226,11 +226,12 @@ class World:
     # --- the two servers ----------------------------------------------------------------------------------------
 
     def fault(self) -> str:
-        number, self._count = self._count, self._count + 1
+        number, self.count = self.count, self.count + 1
         return self.faults.get(number, "")
 
     def write_row(self, command: RowCommand) -> Kommunikation:
         put = command.slot if isinstance(command, DeleteRow) else command
+        assert put.after.komm_kz, "a row without kommKz"
         if isinstance(put, PostRow):
             return self.rows[self.row(put.after.tlf, put.after.komm_kz, self._fit(put), put.after.online)]
         old = self.rows[put.id]
@@ -303,7 +304,7 @@ class _Sync:
             plan = make(self._situation())
             self._run.plans.append(plan)
             if w.between:
-                w.between.pop(0)(w)
+                w.between.pop(0)(plan)
             if plan.idle or self._rounds > 24 or not self._step(plan):
                 break
         self._finish(plan)
@@ -314,9 +315,10 @@ class _Sync:
         if plan.questions:
             self._asked |= set(plan.questions)
         elif plan.rows and not self._wrote_record:
-            goes_on = all([self._row(command) for command in self._until_unknown(plan.rows)])
+            for command in self._until_unknown(plan.rows):
+                self._row(command)
             self._read_advoware()
-            return goes_on and not self._stop
+            return not self._stop
         elif plan.lookups:
             for kind, canonical, _ in plan.lookups:
                 self._holders[kind, canonical] = w.holders.get((kind, canonical))
@@ -360,7 +362,11 @@ class _Sync:
         """False: stop and read first."""
         w = self._w
         put = command.slot if isinstance(command, DeleteRow) else command
-        if isinstance(put, PutRow) and put.deletion_from and not self._may_delete(put.link_key, put.deletion_from):
+        if (
+            isinstance(put, PutRow)
+            and put.deletion_from
+            and not self._may_delete(put.link_key, put.deletion_from)
+        ):
             self._stop = True
             return True
         if put.variant is Variant.TYPE and put.after.tlf == "" and put.link_key in self._not_created:
@@ -384,8 +390,12 @@ class _Sync:
                 self._refused[f"marker:{put.id}"] = "refused_by_advoware"
             return True
         if fault == "lost":
-            answer = replace(w.rows[put.id]) if isinstance(put, PutRow) else Kommunikation(0, "", "", "", False)
-            answer = replace(answer, tlf=put.after.tlf, bemerkung=put.after.bemerkung, online=put.after.online)
+            answer = (
+                replace(w.rows[put.id]) if isinstance(put, PutRow) else Kommunikation(0, "", "", "", False)
+            )
+            answer = replace(
+                answer, tlf=put.after.tlf, bemerkung=put.after.bemerkung, online=put.after.online
+            )
         else:
             answer = w.write_row(command)
         if fault == "after":
@@ -422,6 +432,11 @@ class _Sync:
                 self._stop = True
                 return
         writes = self._journal(journal.of_record(command, self._call(), w.now, w.rules.region))
+        if self._espocrm.modified_at != f"t{w.stamp}":  # 409: somebody saved since our read
+            for write in writes:
+                self._record_outcome(write, Outcome.REFUSED)
+            self._settled -= {looks.EMAILS, looks.PHONES}
+            return
         w.sent.append(command)
         self._run.writes += 1
         fault = w.fault()
@@ -490,7 +505,9 @@ class _Sync:
                 replace(c, id=c.id or 1000 + n + len(w.history) * 100) for n, c in enumerate(plan.conflicts)
             ),
             decisions=tuple(
-                d for d in w.case.decisions if d not in closed or (d.conflict.kind, d.conflict.link_key) in open_
+                d
+                for d in w.case.decisions
+                if d not in closed or (d.conflict.kind, d.conflict.link_key) in open_
             ),
             writes=tuple(x for x in settled if not x.settled or x.at >= w.now - window),
             vanished=tuple(
@@ -509,4 +526,3 @@ class _Sync:
 
     def _all_decided(self) -> list[tuple[Decision, str]]:
         return [one for plan in self._run.plans for one in plan.decided]
-

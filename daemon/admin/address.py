@@ -8,9 +8,16 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from daemon.store import owner_of
+from daemon.store import StoreInUse, owner_of
 
 _EVERYWHERE = {"0.0.0.0": "127.0.0.1", "::": "[::1]"}  # noqa: S104 - read, not bound
+
+
+def refuse_second(store: Path) -> None:
+    """A second daemon would meet the first one's port before its store, and could only say that a port is taken.
+    Raises StoreInUse, naming the process."""
+    if (owner := owner_of(store)) is not None:
+        raise StoreInUse(f"{store} belongs to {owner}: stop it first (systemctl stop kommsync)")
 
 
 def publish(store: Path, host: str, port: int) -> str:

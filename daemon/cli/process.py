@@ -28,6 +28,7 @@ def run(ctx: typer.Context) -> None:
     from daemon.process import Daemon
 
     settings = settings_of(ctx, quiet=False)
+    address.refuse_second(settings.store.path)
 
     def reload() -> Settings:
         return settings_of(ctx, quiet=False)

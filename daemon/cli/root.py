@@ -15,7 +15,7 @@ from typing import Annotated, NoReturn
 import typer
 
 from daemon.cli import conflicts, fuses, people, process, rollout, showing, store
-from daemon.cli.failure import FAILED, USAGE, explained
+from daemon.cli.failure import FAILED, explained
 
 app = typer.Typer(
     name="kommsync",
@@ -67,7 +67,8 @@ def main(arguments: Sequence[str] | None = None) -> NoReturn:
     except Exception as error:
         told = explained(error)
         if told is None:
-            raise
+            _crash(type(error), error, error.__traceback__)  # typer puts a hook of its own in ours' place
+            sys.exit(FAILED)
         typer.echo(f"kommsync: {told.text}", err=True)
         sys.exit(told.code)
     sys.exit(0)
@@ -94,6 +95,3 @@ def _crash(kind: type[BaseException], error: BaseException, trace: TracebackType
         exc_info=(kind, error, trace),
         remedy="this is a bug of kommsync: please report these lines",
     )
-
-
-__all__ = ["FAILED", "USAGE", "app", "main"]

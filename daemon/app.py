@@ -202,7 +202,7 @@ class App:
             out.random,
             out.metrics,
             self.progress,
-            entrances=(self.facts, *self.admissions.values()),
+            entrances=(self.facts, self.scan, *self.admissions.values()),
             bell=self._due,
             workers=out.settings.sync.workers,
             owner=self._owner,

@@ -42,7 +42,7 @@ class _Suspects:
 
 
 class FullScan:
-    """``alive`` is called as a long scan makes progress. ``done``: whether any scan has come to its end."""
+    """``alive`` is called as a long scan makes progress. ``done``: whether any scan has ever come to its end."""
 
     def __init__(
         self,
@@ -81,6 +81,13 @@ class FullScan:
         await self._store.set_note(LAST_SCAN_NOTE, repr(started))
         self.done = True
         self._metrics.rescan_last_success.set(self._clock.now())
+
+    async def is_open(self) -> bool:
+        """Whether anybody may be synced: before everybody has been listed once, nobody knows who shares a betNr, and
+        none of those may be written (§7)."""
+        if not self.done:
+            self.done = await self._store.get_note(LAST_SCAN_NOTE) is not None
+        return self.done
 
     async def _last_scan(self) -> float:
         """Before the first one nothing was known that could be older."""

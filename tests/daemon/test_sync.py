@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from daemon.scan import LAST_SCAN_NOTE
 from daemon.simulators.espocrm import mail, phone
 from statemachine.case import Keep
 from statemachine.model import Side
@@ -213,6 +214,20 @@ async def test_two_records_with_one_betnr_are_not_written_until_one_is_left(tmp_
         await firm.look()
         await firm.look()
         assert await firm.state(pair) == ("clean", "")
+
+
+async def test_nobody_is_synced_before_everybody_was_listed_once(tmp_path: Path) -> None:
+    """Two records with one betNr are told apart only then."""
+    async with house(tmp_path, 3) as firm:
+        assert await firm.app.scan.is_open()
+        fresh = tmp_path / "fresh"
+        fresh.mkdir()
+        async with house(fresh, 0) as empty:
+            empty.app.scan.done = False
+            await empty.app.outside.store.set_note(LAST_SCAN_NOTE, None)
+            assert not await empty.app.worker._may_begin()
+            await empty.app.scan.scan_espocrm()
+            assert await empty.app.worker._may_begin()
 
 
 async def test_a_betnr_that_changed_asks_before_anything_is_written(tmp_path: Path) -> None:

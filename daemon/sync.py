@@ -26,6 +26,7 @@ from daemon.publish import Publisher
 from daemon.result import SyncResult, result_of
 from statemachine import looks, plan
 from statemachine.case import Case, Decision, Outcome, Seen, Variant
+from statemachine.decide import POLICY, same_conflict
 from statemachine.errors import HopelessRecord, RecordTrouble
 from statemachine.model import AdvowareRecord, EspocrmRecord, Side
 from statemachine.plan import Plan
@@ -176,6 +177,7 @@ class _Sync:
         if made.questions:
             await self._ask_who_shares(made)
             return True
+        await self._note_decisions(made)
         if made.rows and not self._wrote_record:
             return await self._write_advoware(made)
         if made.lookups:
@@ -184,6 +186,20 @@ class _Sync:
         if made.record is not None and (not self._wrote_record or self.situation.one_at_a_time):
             return await self._write_espocrm(made)
         return False
+
+    async def _note_decisions(self, made: Plan) -> None:
+        """What loses by the policy is in the history before it is overwritten, whatever becomes of this run (§5)."""
+        case = self.situation.case
+        known = [decision.conflict for decision in case.decisions]
+        new = tuple(
+            decision
+            for decision, _ in made.decided
+            if decision.by == POLICY and not any(same_conflict(decision.conflict, one) for one in known)
+        )
+        if new:
+            await self._store.note_decisions(self._person.espocrm_id, self._person.bet_nr, new)
+            case = replace(case, decisions=(*case.decisions, *new))
+            self.situation = replace(self.situation, case=case)
 
     async def _write_advoware(self, made: Plan) -> bool:
         applied = await self._syncer.applier.rows(

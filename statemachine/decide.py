@@ -12,6 +12,9 @@ from statemachine.case import Conflict, ConflictKind, Decision, Keep
 from statemachine.diff import Change
 from statemachine.rules import Direction, Policy
 
+#: Who decided where nobody had to be asked.
+POLICY = "policy"
+
 
 class Action(StrEnum):
     """What is to be done about one entry. ``give_*``: write the other side's value there."""
@@ -110,7 +113,7 @@ def verdict_of(conflict: Conflict, policy: Policy, decisions: Iterable[Decision]
         return made
     if policy is Policy.MANUAL or conflict.kind in (ConflictKind.SIDE_EMPTIED, ConflictKind.BETNR_CHANGED):
         return None
-    return Decision(conflict, Keep(policy.value), "policy")
+    return Decision(conflict, Keep(policy.value), POLICY)
 
 
 def same_conflict(one: Conflict, other: Conflict) -> bool:

@@ -56,15 +56,31 @@ class Verdicts:
         for verdict in self._on_whole:
             touched = (e for e in self._draft.entries if _touched(e, verdict.conflict))
             self._end(verdict, any(e.problem in PASSING for e in touched))
-        self._draft.void.extend(self._void())
+        for decision in self._left_over():
+            if self._carried_out(decision):
+                self._draft.decided.append((decision, "done"))
+            else:
+                self._draft.void.append(decision)
 
     def _end(self, verdict: Decision, waits: bool) -> None:
         if not waits:
             self._draft.decided.append((verdict, "done"))
-        elif verdict in self._s.case.decisions:
+        elif verdict in self._s.case.decisions and verdict.by != decide.POLICY:
             self._draft.conflicts.append(self._known(verdict.conflict))
 
-    def _void(self) -> list[Decision]:
+    def _carried_out(self, decision: Decision) -> bool:
+        """An earlier run did it and could not say so any more (a crash, an outage)."""
+        conflict = decision.conflict
+        if decision.keep is Keep.BOTH or conflict.link_key is None:
+            return False
+        wanted = conflict.espocrm if decision.keep is Keep.ESPOCRM else conflict.advoware
+        link = next((link for link in self._draft.base.links if link.key == conflict.link_key), None)
+        if link is None or wanted is None:
+            return link is None and wanted is None
+        return self._s.canonical(link.value, link.kind) == self._s.canonical(wanted, link.kind)
+
+    def _left_over(self) -> list[Decision]:
+        """Decisions whose conflict is no longer there."""
         used = [decision for decision, _ in self._draft.decided]
         used += [*self._on_entries.values(), *self._on_whole]
         waiting = {e.tie.link.key for e in self._draft.entries if e.tie.link and e.problem in PASSING}

@@ -80,15 +80,27 @@ def successor(turn: Turn, conflict_id: int) -> int | None:
     return None if row is None else row[0]
 
 
+def note(turn: Turn, espocrm_id: str, bet_nr: int, decisions: Iterable[Decision]) -> None:
+    """Decided just now, by the policy, and about to be carried out: whatever comes in between, the history knows what
+    lost (§5)."""
+    for decision in decisions:
+        _add(turn, espocrm_id, bet_nr, decision, "waiting")
+
+
 def _values(conflict: Conflict) -> str:
     return body(replace(conflict, id=0, since=0.0))
 
 
 def _close(turn: Turn, espocrm_id: str, bet_nr: int, decision: Decision, outcome: str) -> None:
-    """A policy decides within a run, so its decision is new here."""
+    """A decision of the policy belongs to no stored conflict: it is known by its values."""
     if decision.conflict.id and _end(turn, decision.conflict.id, outcome):
         return
-    _add(turn, espocrm_id, bet_nr, decision, outcome)
+    known = turn.do(
+        "UPDATE decisions SET outcome = ?, closed_at = ? WHERE espocrm_id = ? AND body = ? AND outcome = 'waiting'",
+        outcome, turn.now, espocrm_id, _values(decision.conflict),
+    )  # fmt: skip
+    if not known:
+        _add(turn, espocrm_id, bet_nr, decision, outcome)
 
 
 def _end(turn: Turn, conflict_id: int, outcome: str) -> int:

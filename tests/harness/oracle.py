@@ -19,6 +19,8 @@ def restless(town: Town) -> str:
         return "a side is down"
     if town.espo.database.busy():
         return "EspoCRM is still saving"
+    if town.process is None or town.process.shut():
+        return "the daemon does not use a side"
     states = dict(town.query("SELECT state, count(*) FROM persons GROUP BY state"))
     if sum(states.values()) != len(town.pairs):
         return f"tracked: {states}"
@@ -175,6 +177,6 @@ class _Judge:
             when = at - BEGINNING
             if reason == "our_bug":
                 found.append(f"our bug at {when:.3f}")
-            elif not self._town.blamed(self._id, when - 120, when):
+            elif not self._town.blamed(self._id, when - 120, when + 0.001):
                 found.append(f"an attempt was burnt at {when:.3f}: {trigger} {reason}")
         return found

@@ -10,7 +10,7 @@ import sqlite3
 import sys
 import traceback
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -18,6 +18,7 @@ from typing import Any
 import structlog
 
 from daemon.app import App
+from daemon.gate import Gate
 from daemon.metrics import Metrics
 from daemon.outside import open_outside
 from daemon.settings import Settings
@@ -197,15 +198,15 @@ class Town:
             return
         body = json.loads(asked.body or b"{}")
         shown = self.ledger.advoware(book.pair)
-        now = shown.rows.get(row_id)
+        now, ran_over = shown.rows.get(row_id), False
         for start, _, side, rows, values in book.edits:
             if side == ADVOWARE and row_id in rows and start > basis:
-                self.trampled += 1
+                self.trampled, ran_over = self.trampled + 1, True
                 self.ledger.excuse(book, values, f"its row was written over at {self.timeline.now:.3f}")
                 book.texts.pop(row_id, None)
         if asked.method == "DELETE" or not str(body.get("tlf") or "").strip():
             book.texts.pop(row_id, None)
-        elif now is not None and now[0].strip() and now[0] != body["tlf"]:
+        elif now is not None and now[0].strip() and now[0] != body["tlf"] and not ran_over:
             for kind in (EMAIL, PHONE_KIND):
                 if same(kind, now[0]) == same(kind, body["tlf"]) and ("@" in now[0]) == (kind == EMAIL):
                     self.violations.append(f"row {row_id} was re-spelled")
@@ -347,6 +348,7 @@ class Process:
     def __init__(self, town: Town) -> None:
         self.town = town
         self.loop = VirtualLoop(town.timeline)
+        self.gates: Mapping[Side, Gate] = {}
 
     def run(self) -> None:
         with on_the_loop(self):
@@ -359,7 +361,12 @@ class Process:
         async with open_outside(
             town.settings, METRICS, exclusive=True, wires=wires, clock=town.clock, random=chance
         ) as outside:
+            self.gates = outside.gates
             await App(outside).run()
+
+    def shut(self) -> list[str]:
+        """Sides that the daemon does not use just now."""
+        return [gate.side.value for gate in self.gates.values() if not gate.usable]
 
     async def alive(self) -> None:
         """Returns only if the process lives."""

@@ -25,7 +25,7 @@ def publish(store: Path, host: str, port: int) -> str:
     name = _EVERYWHERE.get(host, f"[{host}]" if ":" in host else host)
     address = f"http://{name}:{port}/"
     try:
-        _file(store).write_text(address, encoding="utf-8")
+        file_of(store).write_text(address, encoding="utf-8")
     except OSError:
         return address
     return address
@@ -36,10 +36,11 @@ def find(store: Path) -> str | None:
     if owner_of(store) is None:
         return None
     try:
-        return _file(store).read_text(encoding="utf-8").strip() or None
+        return file_of(store).read_text(encoding="utf-8").strip() or None
     except OSError:
         return None
 
 
-def _file(store: Path) -> Path:
+def file_of(store: Path) -> Path:
+    """Beside the store, so that it lives where the daemon may write."""
     return store.with_name(f"{store.name}-web")

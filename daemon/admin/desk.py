@@ -32,15 +32,25 @@ class NotPossible(KommsyncError):
 @asynccontextmanager
 async def open_desk(settings: Settings, *, exclusive: bool = False) -> AsyncIterator[Outside]:
     """The gates are tended, so that a pause that a server asks for is kept. Raises what opening the store raises."""
-    async with (
-        open_outside(settings, Metrics(version("kommsync")), exclusive=exclusive) as outside,
-        anyio.create_task_group() as group,
-    ):
-        start: Callable[..., object] = group.start_soon
-        for side, gate in outside.gates.items():
-            start(gate.tend, outside.probe(side))
-        yield outside
-        group.cancel_scope.cancel()
+    try:
+        async with (
+            open_outside(settings, Metrics(version("kommsync")), exclusive=exclusive) as outside,
+            anyio.create_task_group() as group,
+        ):
+            start: Callable[..., object] = group.start_soon
+            for side, gate in outside.gates.items():
+                start(gate.tend, outside.probe(side))
+            yield outside
+            group.cancel_scope.cancel()
+    except BaseExceptionGroup as errors:
+        raise alone(errors) from None
+
+
+def alone(error: BaseException) -> BaseException:
+    """Task groups wrap even a single error; one error says what happened."""
+    while isinstance(error, BaseExceptionGroup) and len(error.exceptions) == 1:
+        error = error.exceptions[0]
+    return error
 
 
 async def tracked(store: SqliteStore, bet_nr: int) -> list[Person]:

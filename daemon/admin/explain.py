@@ -35,7 +35,7 @@ async def explain(desk: Outside, bet_nr: int) -> dict[str, Any]:
         "would_write": foresight.writes(found),
         "not_synced": not_synced(case),
         "trouble": found.trouble,
-        "next": _next(person, found.trouble),
+        "next": next_step(person, found.trouble),
     }
 
 
@@ -47,7 +47,8 @@ async def _foresee(desk: Outside, person: Person) -> foresight.Foresight:
     return await seer.foresee(person)
 
 
-def _next(person: Person, trouble: str | None) -> str:
+def next_step(person: Person, trouble: str | None) -> str:
+    """What the daemon, or a human, will do next, and when."""
     standing = person.standing
     if person.paused_until is not None:
         return f"nothing while it is paused (kommsync resume --bet-nr {person.bet_nr})"

@@ -20,10 +20,11 @@ class Told:
 
 def explained(error: BaseException) -> Told | None:
     """None for a bug."""
+    from daemon.admin.desk import alone
     from daemon.config import ConfigError
     from statemachine.errors import KommsyncError, SideTrouble
 
-    error = _alone(error)
+    error = alone(error)
     match error:
         case ConfigError():
             return Told(f"{error}\nkommsync check says more, once the configuration can be read.", USAGE)
@@ -36,10 +37,3 @@ def explained(error: BaseException) -> Told | None:
             return Told(f"{error.strerror or error}{f': {error.filename}' if error.filename else ''}", FAILED)
         case _:
             return None
-
-
-def _alone(error: BaseException) -> BaseException:
-    """Task groups wrap even a single error."""
-    while isinstance(error, BaseExceptionGroup) and len(error.exceptions) == 1:
-        error = error.exceptions[0]
-    return error

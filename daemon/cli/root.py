@@ -64,7 +64,7 @@ def main(arguments: Sequence[str] | None = None) -> NoReturn:
         app(_config_first(given))
     except KeyboardInterrupt:
         sys.exit(130)
-    except Exception as error:
+    except Exception as error:  # noqa: BLE001 - told in one sentence, or logged as the bug it is
         told = explained(error)
         if told is None:
             _crash(type(error), error, error.__traceback__)  # typer puts a hook of its own in ours' place

@@ -62,8 +62,11 @@ class Show:
             journal = directory / "kommsync.log"
             with journal.open("w", encoding="utf-8") as stream:
                 logs.set_up("warning", "console", stream=stream)
-                async with open_firm(self._people, seed=None) as firm:
-                    found, left = await self._perform(firm, directory)
+                try:
+                    async with open_firm(self._people, seed=None) as firm:
+                        found, left = await self._perform(firm, directory)
+                finally:
+                    logs.set_up("warning")
             if not found.holds:
                 self._explain(found, left, journal)
             return found.holds

@@ -13,6 +13,7 @@ from statemachine import echoes, guard, kommkz
 from statemachine.acceptance import espocrm_form
 from statemachine.admission import Admission
 from statemachine.case import Pending, Shown, Vanished, Variant
+from statemachine.commands import shown_item
 from statemachine.decide import Action
 from statemachine.diff import Change, Difference
 from statemachine.doubles import younger_double
@@ -213,11 +214,18 @@ class Carry:
             return None, problem
         if problem := self._admission.blocked(row.kind):
             return None, self._held_up(row, problem, link)
+        if (own := self._own(row)) is not None:
+            return own, None
         value = (row.kind, row.canonical)
         if value not in self._s.holders:
             self._draft.lookups[value] = form
             return None, "lookup"
         return self._s.holders[value], None
+
+    def _own(self, row: Row) -> Shown | None:
+        """This record itself may hold the value still, in an item that moves on in the same PUT."""
+        items = self._s.espocrm.items(row.kind)
+        return next((shown_item(item) for item in items if self._draft.of_item(item) == row.canonical), None)
 
     def _held_up(self, row: Row, problem: str, link: Link | None) -> str:
         """A frozen array makes its additions unsyncable (§8); everything else passes."""

@@ -125,6 +125,7 @@ class Oracle:
         self.world = world
         self.entered: set[str] = set()
         self.ever: set[str] = set()
+        self.deleted: set[str] = set()
         self.dropped: set[str] = set()
         self.texts: dict[int, str] = {}
         self.opted: set[str] = set()
@@ -141,13 +142,16 @@ class Oracle:
             after = shown(self.world, side)
             self.ever |= after - before[side]
             self.dropped |= before[side] - after
+            self.deleted |= before[side] - after
             self.dropped -= after - before[side]
         if edit[0] in ("add", "edit"):  # a second row of the same value is somebody's wish as well
             self.entered.add(edit[3])
         self.note_flags()
 
     def note_flags(self) -> None:
-        self.opted |= {i.value for i in (*self.world.emails, *self.world.phones) if i.opt_out}
+        self.opted &= set(self.world.item_values())  # what a user took away starts anew
+        for item in (*self.world.emails, *self.world.phones):
+            (self.opted.add if item.opt_out else self.opted.discard)(item.value)
         self.texts.update(
             {
                 row.id: marker.read(row.bemerkung)[1]
@@ -165,7 +169,10 @@ class Oracle:
         for value in self.dropped - self.entered - self.ever:
             assert not any(value in there[side] for side in Side), f"resurrected: {value}"
         for row in self.world.rows.values():
-            if row.tlf and self.texts.get(row.id):
+            deleted = (
+                canonical(row.tlf) in self.deleted
+            )  # and entered again: a new row may have taken its place
+            if row.tlf and self.texts.get(row.id) and not deleted:
                 assert marker.read(row.bemerkung)[1] == self.texts[row.id]
         for item in (*self.world.emails, *self.world.phones):
             assert item.opt_out or item.value not in self.opted
@@ -228,7 +235,7 @@ faults = st.dictionaries(
 )
 
 
-@settings(max_examples=800)
+@settings(max_examples=150)
 @given(starts, edits, faults, edits)
 def test_a_misfortune_at_any_write_costs_nothing(
     start: list[tuple[Side, str, int]], first: list[Edit], misfortune: dict[int, str], second: list[Edit]
@@ -252,7 +259,7 @@ def test_a_misfortune_at_any_write_costs_nothing(
     check(world, oracle)
 
 
-@settings(max_examples=600)
+@settings(max_examples=150)
 @given(starts, edits, st.lists(edits, max_size=4))
 def test_people_who_edit_while_a_run_goes_on_lose_nothing(
     start: list[tuple[Side, str, int]], first: list[Edit], during: list[list[Edit]]

@@ -358,21 +358,11 @@ class _Sync:
         self._advoware = self._w.advoware()
         self._seen_a = looks.look_advoware(self._advoware, self._seen_a)
 
-    def _row(self, command: RowCommand) -> bool:
-        """False: stop and read first."""
+    def _row(self, command: RowCommand) -> None:
         w = self._w
         put = command.slot if isinstance(command, DeleteRow) else command
-        if (
-            isinstance(put, PutRow)
-            and put.deletion_from
-            and not self._may_delete(put.link_key, put.deletion_from)
-        ):
-            self._stop = True
-            return True
-        if put.variant is Variant.TYPE and put.after.tlf == "" and put.link_key in self._not_created:
-            return True
-        if put.variant is Variant.TYPE and put.after.tlf:
-            self._not_created.add(put.link_key)
+        if not self._goes_out(put):
+            return
         (write,) = self._journal((journal.of_row(command, self._call(), w.now, w.rules.region),))
         w.sent.append(command)
         self._run.writes += 1
@@ -380,37 +370,51 @@ class _Sync:
         if fault == "before":
             raise Crash
         if fault == "nothing":
-            self._record_outcome(write, Outcome.UNKNOWN)
-            self._stop = True
-            return False
-        if w.refuses(put.after):
-            self._record_outcome(write, Outcome.REFUSED)
-            self._refused[write.gives] = "refused_by_advoware"
-            if put.variant is Variant.MARKER and isinstance(put, PutRow):
-                self._refused[f"marker:{put.id}"] = "refused_by_advoware"
-            return True
+            self._unknown(write)
+        elif w.refuses(put.after) or (isinstance(put, PutRow) and put.id not in w.rows):
+            self._refuse(write, put)
+        else:
+            self._answer(write, command, put, fault)
+
+    def _goes_out(self, put: PutRow | PostRow) -> bool:
+        if isinstance(put, PutRow) and put.deletion_from:
+            self._stop = not self._may_delete(put.link_key, put.deletion_from)
+            return not self._stop
+        if put.variant is Variant.TYPE and put.after.tlf == "":
+            return put.link_key not in self._not_created
+        if put.variant is Variant.TYPE:
+            self._not_created.add(put.link_key)
+        return True
+
+    def _unknown(self, write: Write) -> None:
+        self._record_outcome(write, Outcome.UNKNOWN)
+        self._stop = True
+
+    def _refuse(self, write: Write, put: PutRow | PostRow) -> None:
+        self._record_outcome(write, Outcome.REFUSED)
+        self._refused[write.gives] = "refused_by_advoware"
+        if put.variant is Variant.MARKER and isinstance(put, PutRow):
+            self._refused[f"marker:{put.id}"] = "refused_by_advoware"
+
+    def _answer(self, write: Write, command: RowCommand, put: PutRow | PostRow, fault: str) -> None:
+        w = self._w
         if fault == "lost":
-            answer = (
-                replace(w.rows[put.id]) if isinstance(put, PutRow) else Kommunikation(0, "", "", "", False)
-            )
-            answer = replace(
-                answer, tlf=put.after.tlf, bemerkung=put.after.bemerkung, online=put.after.online
-            )
+            old = w.rows[put.id] if isinstance(put, PutRow) else Kommunikation(0, "", "", "", False)
+            sent = put.after
+            answer = replace(old, tlf=sent.tlf, bemerkung=sent.bemerkung, online=sent.online)
         else:
             answer = w.write_row(command)
         if fault == "after":
             raise Crash
         if fault == "unknown":
-            self._record_outcome(write, Outcome.UNKNOWN)
-            self._stop = True
-            return False
+            self._unknown(write)
+            return
         shown_row = Shown(answer.tlf, answer.bemerkung, answer.online, answer.komm_kz)
         self._record_outcome(write, Outcome.DONE, answer.id, shown_row)
         self._not_created.discard(put.link_key)
         self._learn(put, answer)
         if fault == "recorded":
             raise Crash
-        return True
 
     def _learn(self, put: PutRow | PostRow, answer: Kommunikation) -> None:
         w = self._w
@@ -433,8 +437,7 @@ class _Sync:
                 return
         writes = self._journal(journal.of_record(command, self._call(), w.now, w.rules.region))
         if self._espocrm.modified_at != f"t{w.stamp}":  # 409: somebody saved since our read
-            for write in writes:
-                self._record_outcome(write, Outcome.REFUSED)
+            self._end(writes, Outcome.REFUSED)
             self._settled -= {looks.EMAILS, looks.PHONES}
             return
         w.sent.append(command)
@@ -443,23 +446,30 @@ class _Sync:
         if fault == "before":
             raise Crash
         if any(w.refuses(item) for item in (*(command.emails or ()), *(command.phones or ()))):
-            for write in writes:
-                self._record_outcome(write, Outcome.REFUSED)
-            if len(writes) == 1:
-                self._refused[writes[0].gives] = "refused_by_espocrm"
-            self._one_at_a_time = True
-            return
+            self._refuse_array(writes)
+        else:
+            self._put_record(command, writes, fault)
+
+    def _refuse_array(self, writes: tuple[Write, ...]) -> None:
+        self._end(writes, Outcome.REFUSED)
+        if len(writes) == 1 or self._one_at_a_time:
+            self._refused.update({write.gives: "refused_by_espocrm" for write in writes})
+        self._one_at_a_time = True
+
+    def _put_record(self, command: PutRecord, writes: tuple[Write, ...], fault: str) -> None:
         self._wrote_record = True
         if fault not in ("lost", "nothing"):
-            w.write_record(command)
+            self._w.write_record(command)
         if fault == "after":
             raise Crash
-        outcome = Outcome.UNKNOWN if fault in ("unknown", "nothing") else Outcome.DONE
-        self._stop = outcome is Outcome.UNKNOWN
-        for write in writes:
-            self._record_outcome(write, outcome)
+        self._stop = fault in ("unknown", "nothing")
+        self._end(writes, Outcome.UNKNOWN if self._stop else Outcome.DONE)
         if fault == "recorded":
             raise Crash
+
+    def _end(self, writes: tuple[Write, ...], outcome: Outcome) -> None:
+        for write in writes:
+            self._record_outcome(write, outcome)
 
     def _may_delete(self, link_key: str | None, side: Side) -> bool:
         found = [v for v in self._w.case.vanished if (v.link_key, v.side) == (link_key, side)]

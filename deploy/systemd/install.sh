@@ -53,6 +53,9 @@ while [ $# -gt 0 ]; do
     shift
 done
 
+[ ! -e "$source" ] || source=$(readlink -f -- "$source")
+cd / # pip and venv want a working directory that root may enter
+
 # --- may we? ---------------------------------------------------------------------------------------------------------
 [ -n "$dry_run" ] || [ "$(id -u)" -eq 0 ] || stop "must be root. To see what it would do: install.sh --dry-run"
 python=${PYTHON:-python3}

@@ -55,3 +55,4 @@ for user in $(getent passwd | cut -d : -f 1 | grep -Ex 'kommsync(-[a-z0-9]+)?' |
     run rm -rf -- "/var/lib/$user"
 done
 run rm -rf -- /etc/kommsync
+run find /var/lib/systemd/timers -name 'stamp-kommsync-backup*.timer' -delete

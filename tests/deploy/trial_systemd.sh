@@ -2,6 +2,7 @@
 # A life of kommsync under a real systemd, from installation to removal; run by test_real_systemd.py inside the booted
 # system. Prints `name: value` lines. $REPOSITORY: the checkout. /shared/environment: how to reach the simulators.
 set -u
+cd /
 export PYTHON=/usr/bin/python3
 systemd=$REPOSITORY/deploy/systemd
 say() { printf '%s: %s\n' "$1" "$(printf '%s' "$2" | tr '\n' ' ')"; }
@@ -30,7 +31,9 @@ configure() { # directory, port
 }
 
 "$systemd/install.sh" --source "$SOURCE" >/shared/install.log 2>&1
-say installed $?
+installed=$?
+say installed $installed
+[ $installed -eq 0 ] || exit 1
 say modes "$(stat -c '%U:%G:%a' /etc/kommsync/kommsync.toml /etc/kommsync/credentials /opt/kommsync /etc/systemd/system/kommsync.service)"
 configure /etc/kommsync 9469
 kommsync check >/shared/check.log 2>&1
@@ -76,11 +79,13 @@ printf '[Service]\nWatchdogSec=2s\nRestartSec=1s\n' >/etc/systemd/system/kommsyn
 systemctl daemon-reload
 systemctl restart kommsync
 pid=$(show kommsync MainPID)
+[ "$pid" -gt 1 ] || exit 1 # 0 would be ourselves
 kill -STOP "$pid"
 wait_until 20 sh -c "[ \"\$(systemctl show kommsync -p NRestarts --value)\" -ge 1 ] && systemctl -q is-active kommsync"
 say watchdog-restarted $?
 say watchdog-said "$(journalctl -u kommsync --no-pager | grep -c 'Watchdog timeout')"
 pid=$(show kommsync MainPID)
+[ "$pid" -gt 1 ] || exit 1
 kill -KILL "$pid"
 wait_until 20 sh -c "[ \"\$(systemctl show kommsync -p MainPID --value)\" != $pid ] && systemctl -q is-active kommsync"
 say killed-and-restarted $?
@@ -103,5 +108,5 @@ say stopped "$(show kommsync Result) $([ $(($(date +%s) - before)) -le 10 ] && e
 "$systemd/uninstall.sh" >/shared/uninstall.log 2>&1
 say kept "$(find /var/lib/kommsync/kommsync.sqlite3 /etc/kommsync/kommsync.toml | wc -l)"
 "$systemd/uninstall.sh" --purge >>/shared/uninstall.log 2>&1
-say left-over "$(find /opt /etc /var/lib /usr/local -name '*kommsync*' ! -name 90-trial.conf ! -name 'kommsync*.service.d' 2>/dev/null)"
+say left-over "$(find /opt/kommsync /etc /var/lib /usr/local -name '*kommsync*' ! -name 90-trial.conf ! -name 'kommsync*.service.d' 2>/dev/null)"
 journalctl --no-pager -u 'kommsync*' >/shared/journal.log 2>&1

@@ -19,6 +19,7 @@ from anyio.abc import TaskGroup
 from daemon.app import App
 from daemon.metrics import Metrics
 from daemon.outside import Wires, open_outside
+from daemon.page import Page
 from daemon.ports import Clock, Random
 from daemon.settings import Settings
 from daemon.systemd import Notifier, watchdog_interval
@@ -39,7 +40,7 @@ class Daemon:
         reload: Callable[[], Settings],
         *,
         environ: Mapping[str, str] | None = None,
-        routes: Callable[[Daemon], Sequence[RouteDef]] = lambda _: (),
+        routes: Callable[[Daemon], Sequence[RouteDef]] = lambda daemon: daemon.page(),
         wires: Wires | None = None,
         clock: Clock | None = None,
         random: Random | None = None,
@@ -79,6 +80,10 @@ class Daemon:
 
     def stuck(self) -> tuple[str, ...]:
         return self.app.stuck() if self.app is not None else ()
+
+    def page(self) -> Sequence[RouteDef]:
+        """The page for people, which lives as long as the process and shows the parts of the moment."""
+        return Page(lambda: self.app, self._settings.web).routes()
 
     async def unready(self) -> dict[str, str]:
         return await self.app.unready() if self.app is not None else {"daemon": "starting"}

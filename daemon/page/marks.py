@@ -13,23 +13,36 @@ _LONGEST = 300
 
 
 class Piece(NamedTuple):
+    """A part of a value; "" that differs: here the base has more."""
+
     text: str
     differs: bool
 
 
 def marked(base: str | None, value: str) -> list[Piece]:
-    """``value`` in pieces; without a base nothing differs."""
+    """``value`` in pieces, an empty one where characters of the base are missing; without a base nothing differs."""
     if base is None or base == value:
         return [Piece(value, differs=False)] if value else []
     if max(len(base), len(value)) > _LONGEST:
         return [Piece(value, differs=True)]
+    start, end = _common(base, value), _common(base[::-1], value[::-1])
+    end = min(end, min(len(base), len(value)) - start)
+    middle = _compared(base[start : len(base) - end], value[start : len(value) - end])
+    pieces = [Piece(value[:start], differs=False), *middle, Piece(value[len(value) - end :], differs=False)]
+    return _whole([piece for piece in pieces if piece.text or piece.differs], value)
+
+
+def _common(one: str, other: str) -> int:
+    """How many characters both begin with."""
+    unlike = (place for place, (a, b) in enumerate(zip(one, other, strict=False)) if a != b)
+    return next(unlike, min(len(one), len(other)))
+
+
+def _compared(base: str, value: str) -> list[Piece]:
     matcher = SequenceMatcher(None, base, value, autojunk=False)
-    pieces = [
-        Piece(value[start:end], operation != "equal")
-        for operation, _, _, start, end in matcher.get_opcodes()
-        if end > start
+    return [
+        Piece(value[start:end], operation != "equal") for operation, _, _, start, end in matcher.get_opcodes()
     ]
-    return _whole(pieces, value)
 
 
 def _whole(pieces: list[Piece], value: str) -> list[Piece]:

@@ -16,8 +16,9 @@ from statemachine.states import State
 
 #: Conflicts that are shown at once; the rest is one click away.
 _FIRST = 5
-#: As the alerts and dashboards have it: yellow after 5 minutes, red after 15.
-_WATCH, _ACT = 300.0, 900.0
+#: As the dashboards have it: a change that waits is yellow after 5 minutes and red after 15, a heap is red from 20 on.
+_WATCH_SECONDS, _ACT_SECONDS = 300.0, 900.0
+_HEAP = 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +40,7 @@ class Overview:
         app = self._desk.app
         glance = await app.outside.store.glance()
         counts = await app.outside.store.counts()
+        held, given_up = sum(glance.held.values()), counts[State.PERMANENTLY_FAILED]
         lag = None if glance.oldest_unsynced is None else self._desk.now() - glance.oldest_unsynced
         return self._desk.show(
             visit,
@@ -46,17 +48,24 @@ class Overview:
             counts=counts,
             tracked=sum(counts.values()),
             glance=glance,
-            waits=waits_for_human(glance, counts),
+            held=held,
+            levels={
+                "conflicts": level(glance.open_conflicts),
+                "held": level(held, 1),
+                "given_up": level(given_up),
+                "parked": level(glance.parked),
+                "unsyncable": "watch" if glance.unsyncable else "good",
+                "lag": level(lag or 0.0, _ACT_SECONDS, _WATCH_SECONDS),
+            },
+            waits=glance.open_conflicts + held + given_up + glance.parked,
             sides=[await _side(app, side, glance) for side in Side],
-            lag_level="good" if lag is None or lag < _WATCH else "watch" if lag < _ACT else "act",
             waiting=await app.outside.store.waiting_conflicts(limit=_FIRST),
         )
 
 
-def waits_for_human(glance: Glance, counts: dict[State, int]) -> int:
-    """How many things do not settle themselves. Unsyncable entries are known and harm nobody: they are not counted."""
-    given_up = counts[State.PERMANENTLY_FAILED]
-    return glance.open_conflicts + sum(glance.held.values()) + given_up + glance.parked
+def level(number: float, act: float = _HEAP, watch: float = 1) -> str:
+    """good, watch or act: which colour it has."""
+    return "act" if number >= act else "watch" if number >= watch else "good"
 
 
 async def _side(app: App, side: Side, glance: Glance) -> SideShown:

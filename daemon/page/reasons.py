@@ -6,6 +6,7 @@ test. A reason may be several words ("conflict, safe_id") or carry a name ("retr
 
 from __future__ import annotations
 
+import re
 from typing import Final
 
 from daemon.page.language import Text
@@ -76,7 +77,7 @@ ENTRIES: Final = {
     ),
     "readonly_field": Text(
         "Die Art wurde in EspoCRM geändert; Advoware lässt das nicht zu. Bitte dort mit der richtigen Art neu anlegen.",
-        "The type was changed in EspoCRM, which Advoware does not allow. Please enter it there anew with the right type.",
+        "The type was changed in EspoCRM, which Advoware does not allow. Please enter it there anew, with that type.",
     ),
     "pending": Text(
         "Der Eintrag fehlt auf einer Seite. Gelöscht wird erst, wenn ein zweiter Blick das bestätigt.",
@@ -120,6 +121,10 @@ RECORDS: Final = {
     "betnr_doubled": Text(
         "Zwei Datensätze in EspoCRM tragen dieselbe betNr. Bitte bei einem von ihnen berichtigen.",
         "Two records in EspoCRM have the same betNr. Please correct one of them.",
+    ),
+    "espocrm_restored": Text(
+        "EspoCRM wurde offenbar aus einer älteren Sicherung wiederhergestellt.",
+        "EspoCRM seems to have been restored from an older backup.",
     ),
     "betnr_changed": Text("Die betNr wurde geändert.", "The betNr was changed."),
     "betnr_single_again": Text("Die doppelte betNr ist bereinigt.", "The doubled betNr has been cleared up."),
@@ -196,11 +201,21 @@ RECORDS: Final = {
 ALL: Final = {**RECORDS, **ENTRIES, **VALUES}
 
 
+#: What the fuse says of itself (sync rules §9).
+_VANISHED = re.compile(r"([0-9]+) of ([0-9]+) entries vanished")
+
+
 def plain(reason: str) -> Text:
     """A reason in words; one that nobody foresaw is shown as it is. The name behind `` by `` is left out."""
+    if found := _VANISHED.fullmatch(reason):
+        number, whole = found.groups()
+        return Text(
+            f"{number} von {whole} Einträgen sind verschwunden.", f"{number} of {whole} entries vanished."
+        )
     parts = [ALL.get(_word(part), Text(part, part)) for part in reason.split(", ") if part]
     return Text(" ".join(part.de for part in parts), " ".join(part.en for part in parts))
 
 
 def _word(part: str) -> str:
-    return part.partition(" by ")[0].strip()
+    word = part.partition(" by ")[0].strip()
+    return "conflict" if word.startswith("conflict ") else word

@@ -22,6 +22,7 @@ from daemon.page.login import Login
 from daemon.page.overview import Overview
 from daemon.page.sessions import Sessions
 from daemon.page.troubles import Troubles
+from daemon.page.undoing import Undoing
 from daemon.settings import Web
 
 
@@ -39,7 +40,7 @@ class Page:
     def routes(self) -> list[web.RouteDef]:
         desk, behind = self._desk, self._door.behind
         conflicts, deletions = Conflicts(desk), Deletions(desk)
-        troubles, beteiligte = Troubles(desk), Beteiligte(desk)
+        troubles, beteiligte, undoing = Troubles(desk), Beteiligte(desk), Undoing(desk)
         return [
             *assets.routes(),
             web.get(LOGIN_PATH, behind(self._login.show, login=False)),
@@ -59,5 +60,7 @@ class Page:
             web.get("/beteiligte", behind(beteiligte.list)),
             web.get("/beteiligte/{bet_nr}", behind(beteiligte.show)),
             web.get("/beteiligte/{bet_nr}/now", behind(beteiligte.now)),
+            web.post("/beteiligte/{bet_nr}/undo/confirm", behind(undoing.confirm)),
+            web.post("/beteiligte/{bet_nr}/undo", behind(undoing.undo)),
             web.post("/search", behind(beteiligte.search)),
         ]

@@ -47,12 +47,10 @@ STATE_HELP: Final = {
 }
 
 CONFLICTS: Final = {
-    ConflictKind.EDIT_EDIT: Text("auf beiden Seiten geändert", "changed on both sides"),
-    ConflictKind.EDIT_DELETE: Text(
-        "auf einer Seite geändert, auf der anderen gelöscht", "changed on one side, deleted on the other"
-    ),
-    ConflictKind.SIDE_EMPTIED: Text("eine ganze Seite ist leer", "a whole side is empty"),
-    ConflictKind.BETNR_CHANGED: Text("die betNr wurde geändert", "the betNr was changed"),
+    ConflictKind.EDIT_EDIT: Text("beide geändert", "both changed"),
+    ConflictKind.EDIT_DELETE: Text("geändert und gelöscht", "changed and deleted"),
+    ConflictKind.SIDE_EMPTIED: Text("eine Seite geleert", "one side emptied"),
+    ConflictKind.BETNR_CHANGED: Text("betNr geändert", "betNr changed"),
 }
 
 #: What a choice means, by the kind of conflict.

@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 
 import msgspec
 
-from daemon.store import conflicts, desk, leases
+from daemon.store import conflicts, desk, leases, links
 from daemon.store.desk import BlownFuse, HeldDeletion, OpenConflict
 from daemon.store.turn import Row, Turn
 from statemachine.case import ConflictKind, Hold, Keep, Parked, Unsyncable
@@ -23,10 +23,12 @@ FIRST_PLACE: Place = ("", -1)
 
 @dataclass(frozen=True, slots=True)
 class Waiting:
-    """An open conflict; ``decided``: what somebody decided that no run has carried out yet."""
+    """An open conflict; ``decided``: what somebody decided that no run has carried out yet. ``base_advoware``: the
+    base as Advoware spelt it, None where there is none."""
 
     open: OpenConflict
     decided: Keep | None = None
+    base_advoware: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +68,11 @@ _DECIDED = (
     "(SELECT d.keep FROM decisions d WHERE d.espocrm_id = c.espocrm_id AND d.outcome = 'waiting'"
     " AND d.conflict_id = c.id ORDER BY d.id DESC LIMIT 1)"
 )
-_SHOWN = f"SELECT c.id, c.since, c.body, c.espocrm_id, c.bet_nr, {_DECIDED} FROM conflicts c"  # noqa: S608 - ours
+_LINK = (
+    "(SELECT l.body FROM links l WHERE l.espocrm_id = c.espocrm_id AND l.bet_nr = c.bet_nr"
+    " AND l.key = json_extract(c.body, '$.link_key'))"
+)
+_SHOWN = f"SELECT c.id, c.since, c.body, c.espocrm_id, c.bet_nr, {_DECIDED}, {_LINK} FROM conflicts c"  # noqa: S608
 _KIND = "json_extract(c.body, '$.kind')"
 ALL_CONFLICTS = f"{_SHOWN} WHERE c.id > ? ORDER BY c.id LIMIT ?"
 CONFLICTS_OF_KIND = (
@@ -115,7 +121,12 @@ def some_conflicts(turn: Turn, ids: tuple[int, ...]) -> list[Waiting]:
 
 def _waiting(row: Row) -> Waiting:
     conflict = replace(conflicts.CONFLICT.decode(row[2]), id=row[0], since=row[1])
-    return Waiting(OpenConflict(row[3], row[4], conflict), None if row[5] is None else Keep(row[5]))
+    rows = () if row[6] is None else links.LINK.decode(row[6]).rows
+    return Waiting(
+        OpenConflict(row[3], row[4], conflict),
+        None if row[5] is None else Keep(row[5]),
+        rows[0].tlf if rows else None,
+    )
 
 
 def finding_page(turn: Turn, what: str, after: Place, limit: int) -> list[Finding]:

@@ -15,7 +15,7 @@ from statemachine import normalize
 from statemachine.case import Shown
 from statemachine.model import Base, Kind, Link
 
-_LINK = msgspec.json.Decoder(Link)
+LINK = msgspec.json.Decoder(Link)
 _BASE = msgspec.json.Decoder(Base)
 HOLDERS = (
     "SELECT l.espocrm_id, l.body FROM links l JOIN persons p USING (espocrm_id, bet_nr)"
@@ -31,7 +31,7 @@ def read(turn: Turn, espocrm_id: str, bet_nr: int) -> Base | None:
     rows = turn.rows(
         "SELECT body FROM links WHERE espocrm_id = ? AND bet_nr = ? ORDER BY place", espocrm_id, bet_nr
     )
-    return replace(_BASE.decode(pair[0]), links=tuple(_LINK.decode(row[0]) for row in rows))
+    return replace(_BASE.decode(pair[0]), links=tuple(LINK.decode(row[0]) for row in rows))
 
 
 def write(turn: Turn, espocrm_id: str, bet_nr: int, base: Base) -> None:
@@ -138,7 +138,7 @@ def youngest_aside(turn: Turn, espocrm_id: str) -> int | None:
 def holders(turn: Turn, kind: Kind, canonical: str, besides: str) -> list[tuple[str, Shown]]:
     """Other tracked persons whose base holds the value, with the item as of the base."""
     rows = turn.rows(HOLDERS, kind, canonical, besides)
-    return [(row[0], _shown(_LINK.decode(row[1]))) for row in rows]
+    return [(row[0], _shown(LINK.decode(row[1]))) for row in rows]
 
 
 def _shown(link: Link) -> Shown:
@@ -154,7 +154,7 @@ def judge_values_again(turn: Turn, made_by: str) -> int:
     for espocrm_id, bet_nr, key, old, text in turn.rows(
         "SELECT espocrm_id, bet_nr, key, canonical, body FROM links"
     ):
-        link = _LINK.decode(text)
+        link = LINK.decode(text)
         new = normalize.canonical(link.value, link.kind, turn.rules.region)
         if new != old:
             changed += turn.do(

@@ -20,6 +20,9 @@ GAUGES_SECONDS = 15.0
 _PRUNE_EVERY = 60
 _AT_ONCE = 500
 
+#: What commands of people leave behind for the gauges: Unix seconds of the last backup, entries of the last audit.
+BACKUP_NOTE, AUDIT_NOTE = "backup_at", "audit_drift"
+
 #: Fuses by side, as the store counts them.
 Fuses = tuple[tuple[Side, Fuse], ...]
 
@@ -50,6 +53,7 @@ class Book(Protocol):
     async def prune(self, batch: int = 500) -> int: ...
     async def counts(self) -> dict[State, int]: ...
     async def sums(self) -> Sums: ...
+    async def get_note(self, name: str) -> str | None: ...
 
 
 class Maintenance:
@@ -85,6 +89,8 @@ class Maintenance:
         self._metrics.sweep_age.set(self._age(sums.oldest_look))
         for side, fuse in sums.fuses:
             self._metrics.fuse_blown[side].set(fuse is not Fuse.INTACT)
+        self._metrics.backup_last_success.set(float(await self._book.get_note(BACKUP_NOTE) or 0))
+        self._metrics.audit_drift.set(float(await self._book.get_note(AUDIT_NOTE) or 0))
 
     def _age(self, oldest_look: float | None) -> float:
         """Somebody who was never looked at waits since we started, not since 1970."""

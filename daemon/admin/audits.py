@@ -10,6 +10,7 @@ from typing import Any
 from daemon.admin import foresight
 from daemon.admin.desk import everybody
 from daemon.admin.foresight import Step
+from daemon.maintenance import AUDIT_NOTE
 from daemon.outside import Outside
 from daemon.ports import Person
 from statemachine.decide import Action
@@ -37,6 +38,7 @@ async def audit(desk: Outside, step: Step) -> dict[str, Any]:
     await foresight.for_everybody(desk, people, one, step)
     listed.sort(key=lambda entry: entry["bet_nr"])
     drifted = [entry for entry in listed if entry["problem"] is None]
+    await desk.store.set_note(AUDIT_NOTE, str(len(drifted)))
     return {
         "people": len(people),
         "drift": len(drifted),

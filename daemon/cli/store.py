@@ -64,7 +64,9 @@ def resume(
 
 def backup(ctx: typer.Context, file: Annotated[Path, typer.Argument(help="Where the copy goes.")]) -> None:
     """A consistent copy of the store, also while the daemon runs."""
-    with_desk(ctx, lambda desk: desk.store.backup(file))
+    from daemon.admin import backups
+
+    with_desk(ctx, lambda desk: backups.backup(desk, file))
     typer.echo(f"{file}: done. To restore: stop kommsync, put it in the store's place, start kommsync.")
 
 

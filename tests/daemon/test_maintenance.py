@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from daemon.maintenance import Maintenance
+from daemon.maintenance import AUDIT_NOTE, BACKUP_NOTE, Maintenance
 from daemon.metrics import Metrics
 from daemon.store import SqliteStore
 from statemachine.case import Fuse
@@ -64,13 +64,18 @@ async def test_gauges_show_what_is_stored(store: SqliteStore, clock: HandClock) 
     await upkeep.show()
     assert metrics.sweep_age._value.get() == 0
     assert metrics.oldest_unsynced._value.get() == 0
+    assert metrics.backup_last_success._value.get() == 0  # never
     await store.discover("a", 7, clock.now() - 50)
     await store.discover("b", 8, None)
     await store.blow_fuse(Side.ESPOCRM, Fuse.EVERYTHING, "test")
+    await store.set_note(BACKUP_NOTE, "1795320000.5")
+    await store.set_note(AUDIT_NOTE, "4")
     clock.time += 100
     await upkeep.show()
     assert metrics.beteiligte["dirty"]._value.get() == 2
     assert metrics.oldest_unsynced._value.get() == clock.now() - 150
     assert metrics.fuse_blown["espocrm"]._value.get() == 1
     assert metrics.fuse_blown["advoware"]._value.get() == 0
+    assert metrics.backup_last_success._value.get() == 1795320000.5
+    assert metrics.audit_drift._value.get() == 4
     assert metrics.sweep_age._value.get() == 100  # never looked at: since the start, not since 1970

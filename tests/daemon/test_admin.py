@@ -42,7 +42,7 @@ def no_step(done: int, total: int) -> None:
 @pytest.fixture
 async def fresh(tmp_path: Path) -> AsyncIterator[Office]:
     """Nobody has been synced yet."""
-    async with open_firm(6, seed=7) as firm:
+    async with open_firm(4, seed=7) as firm:
         yield Office(firm, tmp_path)
 
 
@@ -59,10 +59,10 @@ async def office(fresh: Office) -> Office:
 async def test_status_has_all_that_scripts_rely_on(office: Office) -> None:
     async with office.desk() as desk:
         found = await status.status(desk)
-    assert found["states"] == {state.value: 6 if state is State.CLEAN else 0 for state in State}
+    assert found["states"] == {state.value: 4 if state is State.CLEAN else 0 for state in State}
     assert found["sides"]["espocrm"] == {"up": True, "reason": None, "paused": False, "asked": "side"}
     assert found["fuse"] == {"espocrm": False, "advoware": False}
-    assert (found["tracked"], found["conflicts_open"], found["pending_deletions"]) == (6, 0, 0)
+    assert (found["tracked"], found["conflicts_open"], found["pending_deletions"]) == (4, 0, 0)
     assert (found["oldest_unsynced_seconds"], found["running"], found["page"]) == (0.0, None, None)
     json.dumps(found)
     assert ("sides.advoware.up", True) in list(status.flat(found))
@@ -293,13 +293,13 @@ async def test_a_plan_before_the_first_write_is_carried_out_exactly(fresh: Offic
         found = await plans.plan(desk, (), no_step)
         assert await people.everybody(desk.store) == []
     assert fresh.writes() == 0
-    assert found.summary()["people"] == 6
+    assert found.summary()["people"] == 4
     assert found.summary()["links"] > 0
     assert {"espocrm", "advoware"} >= {write["side"] for write in found.writes()}
     wanted = {(w["side"], w["bet_nr"], w["after"]) for w in found.writes() if w["variant"] != "marker"}
     plans.save(found, tmp_path / "plan.json")
     assert (tmp_path / "plan.json").stat().st_mode & 0o077 == 0
-    assert await plans.apply(fresh.settings, plans.load(tmp_path / "plan.json")) == 6
+    assert await plans.apply(fresh.settings, plans.load(tmp_path / "plan.json")) == 4
     async with fresh.desk() as desk:
         rows = [row for pair in fresh.firm.pairs for row in await _written(desk, pair.bet_nr)]
     assert set(rows) == wanted
@@ -362,7 +362,7 @@ async def test_audit_counts_drift_and_writes_nothing(office: Office, tmp_path: P
     office.firm.advoware.manners.manager_offline = True
     async with office.desk() as desk:
         found = await audits.audit(desk, no_step)
-    assert (found["drift"], len(found["unreadable"])) == (0, 6)
+    assert (found["drift"], len(found["unreadable"])) == (0, 4)
 
 
 async def test_every_kind_of_write_can_be_shown(office: Office) -> None:

@@ -138,7 +138,9 @@ class Carry:
             opt_out=item.opt_out or bool(holder and holder.opt_out),
             invalid=bool(holder and holder.invalid),
         )
-        if d.advoware is Change.CHANGED:
+        if (
+            d.advoware is Change.CHANGED and d.tie.link is not None
+        ):  # else the marker is all that ties them (§4.6)
             self._mark(d.tie.rows, _key(d))
         self._drop_spares(d)
         variant = Variant.VAR6 if d.advoware is Change.CHANGED else Variant.RESTORE

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from statemachine.case import Decision
+from statemachine.case import Decision, Outcome, Variant, Write
 from statemachine.decide import Action, same_conflict
 from statemachine.plan import Plan
 from statemachine.situation import Situation
@@ -34,7 +34,7 @@ class Ending:
 
 def ending(made: Plan, situation: Situation, used: tuple[Decision, ...], unknown: bool, now: float) -> Ending:
     """``used``: every decision that a plan of this run followed. ``unknown``: a write has an unknown outcome."""
-    event = _event(made, unknown, now)
+    event = _event(made, situation, unknown, now)
     status = {Trigger.SYNCED: State.CLEAN.value, Trigger.CONFLICT_FOUND: State.CONFLICT.value}.get(
         event.trigger
     )
@@ -42,8 +42,11 @@ def ending(made: Plan, situation: Situation, used: tuple[Decision, ...], unknown
     return Ending(event, _decided(made, situation, used), _settled(made, situation), status, suppressed)
 
 
-def _event(made: Plan, unknown: bool, now: float) -> Event:
+def _event(made: Plan, situation: Situation, unknown: bool, now: float) -> Event:
     if unknown:
+        again = _unanswered_again(situation)
+        if again is not None:
+            return Event(Trigger.ATTEMPT_FAILED, "unknown_outcome", side=again.side.value)
         return Event(Trigger.LOOK_AGAIN, "unknown_outcome", now + _UNKNOWN_PAUSE)
     if not made.idle:
         return Event(Trigger.LOOK_AGAIN, "more_to_write", now + _SOON)
@@ -54,6 +57,22 @@ def _event(made: Plan, unknown: bool, now: float) -> Event:
         return Event(Trigger.CONFLICT_FOUND, ", ".join(kinds))
     problems = sorted({entry.problem for entry in made.entries if entry.problem})
     return Event(Trigger.SYNCED, ", ".join(problems))
+
+
+def _unanswered_again(situation: Situation) -> Write | None:
+    """The first unknown outcome is read again. When the same is tried again and not answered again, while the side
+    answers everything else, it is an error of this record, with the waits of one (states, *500 for this record*)."""
+    tried: set[str] = set()
+    for write in situation.case.writes:
+        if write.variant is Variant.STATUS or write.outcome not in (Outcome.DONE, Outcome.UNKNOWN):
+            continue
+        if write.outcome is Outcome.DONE:
+            tried.discard(write.gives)
+        elif write.gives in tried and not write.settled:
+            return write
+        else:
+            tried.add(write.gives)
+    return None
 
 
 def _decided(

@@ -15,9 +15,14 @@ from statemachine.case import Case, Conflict, ConflictKind, Variant
 from statemachine.model import Side
 from statemachine.plan import Plan
 from statemachine.standing import Standing
-from statemachine.states import Trigger
+from statemachine.states import State, Trigger
 
-_RESULTS = {Trigger.SYNCED: "clean", Trigger.LOOK_AGAIN: "dirty", Trigger.CONFLICT_FOUND: "conflict"}
+_RESULTS = {
+    Trigger.SYNCED: "clean",
+    Trigger.LOOK_AGAIN: "dirty",
+    Trigger.CONFLICT_FOUND: "conflict",
+    Trigger.ATTEMPT_FAILED: "failed",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +55,7 @@ def result_of(
     parked = {mark.subject for mark in case.parked}
     return SyncResult(
         person,
-        _RESULTS[end.event.trigger],
+        _result(person, end),
         writes=tuple(count.elements()),
         suppressed=tuple((side, end.suppressed) for side in Side if end.suppressed),
         unknown_outcomes=tuple(unknown),
@@ -59,6 +64,12 @@ def result_of(
         quarantined=sum(1 for p in made.parked if p.reason == "quarantined" and p.subject not in parked),
         lag=_lag(before, end),
     )
+
+
+def _result(person: Person | None, end: Ending) -> str:
+    gave_up = person is not None and person.standing.state is State.PERMANENTLY_FAILED
+    result = _RESULTS[end.event.trigger]
+    return "permanently_failed" if gave_up and result == "failed" else result
 
 
 def _lag(before: Standing, end: Ending) -> tuple[Side, float] | None:

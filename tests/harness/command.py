@@ -20,7 +20,11 @@ def main() -> None:
     if options.replay is not None:
         replay(options.replay)
     else:
-        run(options.seeds, options.start if options.start is not None else secrets.randbelow(10**9), options.stop)
+        run(
+            options.seeds,
+            options.start if options.start is not None else secrets.randbelow(10**9),
+            options.stop,
+        )
 
 
 def replay(seed: int) -> None:
@@ -29,7 +33,9 @@ def replay(seed: int) -> None:
     print(drawn(seed))
     for violation in result.violations:
         print("VIOLATION", violation)
-    print(f"hash {result.digest}, {result.effects} effects, {result.deaths} deaths, {result.virtual_seconds:.0f} s")
+    print(
+        f"hash {result.digest}, {result.effects} effects, {result.deaths} deaths, {result.virtual_seconds:.0f} s"
+    )
 
 
 def run(seeds: int, start: int, stop: int) -> None:
@@ -45,6 +51,8 @@ def run(seeds: int, start: int, stop: int) -> None:
             if failed >= stop:
                 break
     seconds = time.perf_counter() - began
-    print(f"{seed - start + 1} histories from {start}, {failed} failed, {seconds:.1f} s, virtual {virtual / 3600:.1f} h")
+    print(
+        f"{seed - start + 1} histories from {start}, {failed} failed, {seconds:.1f} s, virtual {virtual / 3600:.1f} h"
+    )
     for name, count in sorted(counts.items()):
         print(f"  {name}: {count}")

@@ -116,9 +116,7 @@ class Ledger:
 
     # -- an edit -----------------------------------------------------------------------------------------------
 
-    def edited(
-        self, book: Book, side: str, before: Shown, after: Shown, now: float, until: float
-    ) -> None:
+    def edited(self, book: Book, side: str, before: Shown, after: Shown, now: float, until: float) -> None:
         """Somebody has acted on ``side``; his save takes until ``until``."""
         new = {value for value in after.values if not before.values[value]}
         gone = {value for value in before.values if not after.values[value]}
@@ -150,9 +148,7 @@ class Ledger:
             for row_id in {*before.rows, *after.rows}
             if before.rows.get(row_id) != after.rows.get(row_id)
         )
-        touched = frozenset(new | gone) | frozenset(
-            value for value in before.opted_out ^ after.opted_out
-        )
+        touched = frozenset(new | gone) | frozenset(value for value in before.opted_out ^ after.opted_out)
         book.edits.append((now, until, side, rows, touched))
 
     def _texts(self, book: Book, before: Shown, after: Shown) -> None:
@@ -189,4 +185,6 @@ def value_of(komm_kz: int, tlf: str | None) -> Value | None:
     kind = FAMILY.get(komm_kz)
     if kind is None or not (tlf or "").strip():
         return None
+    if kind == EMAIL and "@" not in str(tlf) and espocrm_takes(PHONE_KIND, str(tlf)):
+        kind = PHONE_KIND  # GET hides the kommKz: it is taken for what it looks like (§3)
     return kind, same(kind, str(tlf))

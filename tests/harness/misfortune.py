@@ -44,7 +44,21 @@ WRITES = (
 )
 #: Faults after which a record may rightly count an attempt: they are about this record, not about the side.
 BLAMES_RECORD = frozenset(
-    {"drop_before", "drop_after", "timeout_before", "error_500", "garbage", "incomplete", "slow", "garbage_after"}
+    {
+        "drop_before",
+        "drop_after",
+        "timeout_before",
+        "error_500",
+        "garbage",
+        "incomplete",
+        "slow",
+        "garbage_after",
+        "error_500_after",
+        "timeout_after",
+        "late",
+        "error_502_after",
+        "error_502",
+    }
 )
 
 

@@ -50,7 +50,9 @@ class _Judge:
         self._decided = [json.loads(body) for body, outcome in rows if outcome == "done"]
         self._parked = [
             json.loads(row[0])
-            for row in town.query("SELECT body FROM findings WHERE what = 'parked' AND espocrm_id = ?", self._id)
+            for row in town.query(
+                "SELECT body FROM findings WHERE what = 'parked' AND espocrm_id = ?", self._id
+            )
         ]
         self._disputed = self._values_of(self._open)
         self._lost_in_conflict = self._values_of(self._decided)
@@ -117,7 +119,8 @@ class _Judge:
     def _takes(self, value: Value) -> bool:
         rows = self._town.advoware.rows(self._book.pair.bet_nr)
         return any(
-            row.tlf and same(value[0], row.tlf) == value[1] and espocrm_takes(value[0], row.tlf) for row in rows
+            row.tlf and same(value[0], row.tlf) == value[1] and espocrm_takes(value[0], row.tlf)
+            for row in rows
         )
 
     def _doubled(self) -> list[str]:

@@ -315,6 +315,15 @@ class Town:
             self.process.loop.die()
 
     def lose_store(self) -> None:
+        """What lost in a conflict was only in the history."""
+        for person, body in self.query("SELECT espocrm_id, body FROM decisions"):
+            told = json.loads(body)
+            texts = [str(told[name]) for name in ("espocrm", "advoware") if told.get(name)]
+            values = [(kind, same(kind, text)) for text in texts for kind in _FAMILIES]
+            book = self.ledger.books[person]
+            self.ledger.excuse(
+                book, [v for v in values if v in book.fates], "lost a conflict, and the history is lost"
+            )
         for path in self.store.parent.glob(f"{self.store.name}*"):
             path.unlink()
         self.trace.say("fate", "lost_store")
@@ -334,7 +343,9 @@ class Town:
     def agreed_once(self, book: Book) -> bool:
         """Whether a first sync of this pair has come to its end."""
         rows = self.query(
-            "SELECT body FROM pairs WHERE espocrm_id = ? AND bet_nr = ?", book.pair.espocrm_id, book.pair.bet_nr
+            "SELECT body FROM pairs WHERE espocrm_id = ? AND bet_nr = ?",
+            book.pair.espocrm_id,
+            book.pair.bet_nr,
         )
         return bool(rows) and not json.loads(rows[0][0])["first"]
 
@@ -530,7 +541,13 @@ def quiet_process(tell: Callable[[str], None] | None = None) -> None:
             error = event.pop("exc_info", None)
             tell(f"{name} {event.pop('event')} {event}")
             if error:
-                tell("".join(traceback.format_exception(error if isinstance(error, BaseException) else sys.exception())))
+                tell(
+                    "".join(
+                        traceback.format_exception(
+                            error if isinstance(error, BaseException) else sys.exception()
+                        )
+                    )
+                )
         raise structlog.DropEvent
 
     structlog.configure(

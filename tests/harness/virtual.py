@@ -145,7 +145,7 @@ class VirtualLoop(base_events.BaseEventLoop):
                     coroutine.close()  # type: ignore[union-attr]
                 except RuntimeError:
                     continue
-                except BaseException:  # noqa: BLE001, S110 - a corpse may say what it likes
+                except BaseException:  # noqa: BLE001 - a corpse may say what it likes
                     pass
                 break
         self._ready.clear()

@@ -95,7 +95,9 @@ class SimWire:
             case "error_503":
                 return self._answer(503)
             case "throttled":
-                return self._answer(self._chance.choice((429, 503)), b"", {"Retry-After": str(self._chance.randrange(1, 20))})
+                return self._answer(
+                    self._chance.choice((429, 503)), b"", {"Retry-After": str(self._chance.randrange(1, 20))}
+                )
             case "unauthorized":
                 return self._answer(401)
             case "offline":
@@ -123,7 +125,9 @@ class SimWire:
             case "garbage" | "garbage_after":
                 return sim.Answer(200, {**answer.headers}, chance.choice(_GARBAGE))
             case "incomplete":
-                return _without(answer, chance.choice(("kommunikation", "phoneNumberData", "emailAddressData")))
+                return _without(
+                    answer, chance.choice(("kommunikation", "phoneNumberData", "emailAddressData"))
+                )
             case "cut":
                 return self._town.cut(self._side, asked, answer, person)
             case "stale":

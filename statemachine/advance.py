@@ -24,7 +24,7 @@ def advance(draft: Draft) -> Base:
     links: list[Link] = []
     counter = draft.base.counter
     for d in draft.diff.differences:
-        if d.tie.link is not None and not _over(d):
+        if d.tie.link is not None and not _over(d, draft):
             keeps = d.tie.link.key in draft.keeps_base or not equal(draft, d.tie)
             links.append(d.tie.link if keeps else _moved(d.tie, d.tie.link, draft))
         elif d.tie.link is None and equal(draft, d.tie):
@@ -45,8 +45,8 @@ def _type_waits(draft: Draft) -> bool:
     return any(tie.item is not None and tie.link and tie.item.type != tie.link.type for tie in ties)
 
 
-def _over(d: Difference) -> bool:
-    return (d.advoware, d.espocrm) == (Change.GONE, Change.GONE)
+def _over(d: Difference, draft: Draft) -> bool:
+    return (d.advoware, d.espocrm) == (Change.GONE, Change.GONE) or d.tie.agreed.key in draft.merges
 
 
 def _moved(tie: Tie, link: Link, draft: Draft) -> Link:

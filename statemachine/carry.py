@@ -100,7 +100,7 @@ class Carry:
         if d.tie.link is None and echoes.stale_readded(item, self._s):
             return self._take_out_again(d, item)
         if (item.kind, wanted) in self._row_values:
-            return "merging"
+            return self._merge(d)
         if self._draft.base.first and not self._admission.rows_settled():
             return "settling"
         problem = self._admission.refuses(Side.ADVOWARE, item.kind, wanted, item.value, d.tie.link)
@@ -110,6 +110,14 @@ class Carry:
         new = self._draft.rows.new_of(item, _komm_kz_for(item, d.tie.link), known.text if known else "")
         variant = Variant.RESTORE if d.rewrite_advoware else Variant.VAR1
         self._draft.rows.create(new, variant, _key(d), d.tie.gone_rows)
+        return None
+
+    def _merge(self, d: Difference) -> str | None:
+        """The value is there already: an entry that was agreed ends, and the next look finds both halves together."""
+        if d.tie.link is None:
+            return "merging"
+        self._draft.merges.add(d.tie.link.key)
+        self._draft.again.append(self._s.now)
         return None
 
     def _take_out_again(self, d: Difference, item: Item) -> str | None:
@@ -164,7 +172,7 @@ class Carry:
         if d.tie.link is None and (ours := [one for one in d.tie.rows if echoes.is_ours(one.now, self._s)]):
             return self._empty_again(d, ours)
         if self._draft.items[row.kind].holds(row.canonical):
-            return "merging"
+            return self._merge(d)
         form, problem = self._acceptable(row, d.tie.link)
         if form is None:
             return problem

@@ -34,7 +34,8 @@ class Entry:
 
 @dataclass(slots=True)
 class Draft:
-    """``keeps_base``: links that must not advance in this round; ``keeps_primary``: all but their primary may.
+    """``keeps_base``: links that must not advance in this round; ``keeps_primary``: all but their primary may;
+    ``merges``: their value is another entry's by now, so they end and their rows or item go over to it (§5).
     ``frozen``: arrays that EspoCRM would refuse as they are stored. ``again``: moments at which another look is wanted.
     ``lookups``: values whose present holder must be known first; ``questions``: values of which it must be known
     whether another Beteiligte holds them."""
@@ -59,6 +60,7 @@ class Draft:
     again: list[float] = field(default_factory=list)
     wishes_done: list[int] = field(default_factory=list)
     keeps_base: set[str] = field(default_factory=set)
+    merges: set[str] = field(default_factory=set)
     keeps_primary: set[str] = field(default_factory=set)
     frozen: frozenset[Kind] = frozenset()
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import re
 from dataclasses import dataclass
 from typing import Any
@@ -116,8 +115,8 @@ def _state(text: str) -> State | None:
     return State(text) if text in set(State) else not_found()
 
 
-def _moment(text: str) -> float:
-    """Where a page of the timeline ends, exactly as it was put into the link."""
+def _moment(text: str) -> float | None:
+    """Where a page of the timeline begins, exactly as it was put into the link."""
     if not text:
-        return math.inf
+        return None
     return float(text) if _MOMENT.fullmatch(text) else not_found()

@@ -52,7 +52,7 @@ class ForPages:
         return await self._engine.read(inbox.count_held, side)
 
     async def timeline(
-        self, bet_nr: int, *, before: float = float("inf"), limit: int = 50
+        self, bet_nr: int, *, before: float | None = None, limit: int = 50
     ) -> list[HistoryRow]:
-        """Youngest first, from before a moment; also of a Beteiligte that is no longer tracked."""
+        """Youngest first, from before a moment, None: from now; also of a Beteiligte that is no longer tracked."""
         return await self._engine.read(history.page_of_bet_nr, bet_nr, before, limit)

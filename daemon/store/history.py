@@ -47,20 +47,26 @@ def of_bet_nr(turn: Turn, bet_nr: int, limit: int) -> list[HistoryRow]:
     return lines[-limit:]
 
 
-def page_of_bet_nr(turn: Turn, bet_nr: int, before: float, limit: int) -> list[HistoryRow]:
-    """About ``limit`` lines from before that moment, youngest first; lines of one moment stay on one page."""
+def page_of_bet_nr(turn: Turn, bet_nr: int, before: float | None, limit: int) -> list[HistoryRow]:
+    """``limit`` lines from before that moment and those of the last one's moment, youngest first."""
+    before = _LATEST if before is None else before
+    moments = [row[0] for one in MOMENTS for row in turn.rows(one, bet_nr, before, limit)]
+    since = sorted(moments, reverse=True)[:limit][-1] if moments else before
     lines = [
-        *map(_transition, turn.rows(OLDER_TRANSITIONS, bet_nr, before, limit)),
-        *map(_write, turn.rows(OLDER_WRITES, bet_nr, before, limit)),
-        *map(_decision, turn.rows(OLDER_DECISIONS, bet_nr, before, limit)),
+        *map(_transition, turn.rows(TRANSITIONS_BETWEEN, bet_nr, since, before)),
+        *map(_write, turn.rows(WRITES_BETWEEN, bet_nr, since, before)),
+        *map(_decision, turn.rows(DECISIONS_BETWEEN, bet_nr, since, before)),
     ]
-    lines.sort(key=lambda line: (line["at"], _rank(line), line["id"]), reverse=True)
-    return [line for line in lines if line["at"] >= lines[:limit][-1]["at"]]
+    return sorted(lines, key=lambda line: (line["at"], _rank(line), line["id"]), reverse=True)
 
 
 def written_after(turn: Turn, write_id: int, limit: int) -> list[tuple[int, HistoryRow]]:
     """(betNr, line) of the writes with a higher id, of everybody, oldest first; those under way have no outcome."""
     return [(row[6], _write(row)) for row in turn.rows(WRITTEN_AFTER, write_id, limit)]
+
+
+#: Later than any line; a number that SQL can write.
+_LATEST = 9e15
 
 
 def _rank(line: HistoryRow) -> int:
@@ -71,13 +77,17 @@ def _rank(line: HistoryRow) -> int:
 
 
 _NEWEST = "WHERE bet_nr = ? ORDER BY at DESC, id DESC LIMIT ?"
-_OLDER = "WHERE bet_nr = ? AND at < ? ORDER BY at DESC, id DESC LIMIT ?"
+_BETWEEN = "WHERE bet_nr = ? AND at >= ? AND at < ?"
 _OF_TRANSITIONS = "SELECT id, at, espocrm_id, source, target, trigger, reason, side, run FROM transitions"
 _OF_WRITES = "SELECT id, outcome, settled, body, espocrm_id, run FROM writes"
 _OF_DECISIONS = "SELECT id, at, espocrm_id, keep, decided_by, outcome, conflict_id, body FROM decisions"
-_TRANSITIONS, OLDER_TRANSITIONS = f"{_OF_TRANSITIONS} {_NEWEST}", f"{_OF_TRANSITIONS} {_OLDER}"
-_WRITES, OLDER_WRITES = f"{_OF_WRITES} {_NEWEST}", f"{_OF_WRITES} {_OLDER}"
-_DECISIONS, OLDER_DECISIONS = f"{_OF_DECISIONS} {_NEWEST}", f"{_OF_DECISIONS} {_OLDER}"
+_TRANSITIONS, TRANSITIONS_BETWEEN = f"{_OF_TRANSITIONS} {_NEWEST}", f"{_OF_TRANSITIONS} {_BETWEEN}"
+_WRITES, WRITES_BETWEEN = f"{_OF_WRITES} {_NEWEST}", f"{_OF_WRITES} {_BETWEEN}"
+_DECISIONS, DECISIONS_BETWEEN = f"{_OF_DECISIONS} {_NEWEST}", f"{_OF_DECISIONS} {_BETWEEN}"
+MOMENTS = tuple(
+    f"SELECT at FROM {table} WHERE bet_nr = ? AND at < ? ORDER BY at DESC LIMIT ?"  # noqa: S608 - ours
+    for table in ("transitions", "writes", "decisions")
+)
 WRITTEN_AFTER = (
     "SELECT id, outcome, settled, body, espocrm_id, run, bet_nr FROM writes WHERE id > ? ORDER BY id LIMIT ?"
 )

@@ -19,6 +19,7 @@ from daemon.web import Face
 from tests.daemon.store.building import HandClock
 
 GERMAN = {"Accept-Language": "de-DE,de;q=0.9,en;q=0.5"}
+ENGLISH = {"Accept-Language": "en"}
 _TOKEN = re.compile(r'name="form_token" value="([0-9a-f]{64})"')
 _TAG = re.compile(r"<[^>]+>")
 

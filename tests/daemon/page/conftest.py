@@ -9,6 +9,7 @@ import pytest
 
 from tests.daemon.house import House, house
 from tests.daemon.page.browsing import Visitor, visiting
+from tests.daemon.store.building import HandClock
 
 
 @pytest.fixture
@@ -22,3 +23,8 @@ async def firm(tmp_path: Path) -> AsyncIterator[House]:
 async def visitor(firm: House) -> AsyncIterator[Visitor]:
     async with visiting(firm.app, firm.clock) as made:
         yield made
+
+
+@pytest.fixture
+def clock(firm: House) -> HandClock:
+    return firm.clock

@@ -8,6 +8,7 @@ effect is plainly there.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from enum import StrEnum
 
 from statemachine import looks
@@ -26,7 +27,8 @@ class Effect(StrEnum):
 
 def of(situation: Situation) -> Iterator[tuple[Write, Effect]]:
     """Every unsettled write that happened, oldest first, with its effect."""
-    open_ = [w for w in situation.case.writes if not w.settled and _happened(w, situation)]
+    unsettled = [_with_its_row(w, situation) for w in situation.case.writes if not w.settled]
+    open_ = [w for w in unsettled if _happened(w, situation)]
     for place, write in enumerate(open_):
         later = next((w for w in open_[place + 1 :] if target(w) == target(write)), None)
         none = _no_row_effect if write.side is Side.ADVOWARE else _no_item_effect
@@ -51,6 +53,20 @@ def _happened(write: Write, situation: Situation) -> bool:
 
 
 # Advoware
+
+
+def _with_its_row(write: Write, situation: Situation) -> Write:
+    """A POST without an answer, and the row that only it can have made: unlinked, and exactly as it was sent. Where
+    another attempt was answered, that one's row is known, and this one's would be a double."""
+    if write.operation != "post" or write.outcome not in (Outcome.UNKNOWN, None) or write.after is None:
+        return write
+    same = [w for w in situation.case.writes if w.operation == "post" and w.gives == write.gives]
+    if same[0].id != write.id or any(w.outcome is Outcome.DONE for w in same):
+        return write
+    linked = {row.id for link in situation.case.base.links for row in link.rows}
+    sent = (write.after.value, write.after.bemerkung)
+    rows = [r for r in situation.advoware.rows if r.id not in linked and (r.tlf, r.bemerkung) == sent]
+    return replace(write, advoware_id=min(r.id for r in rows)) if rows else write
 
 
 def _row_shows(write: Write, situation: Situation) -> bool:

@@ -47,6 +47,15 @@ def changed(before: Seen | None, after: Seen) -> bool:
     return before is None or _fingerprints(before) != _fingerprints(after)
 
 
+def same_entries(one: EspocrmRecord, other: EspocrmRecord) -> bool:
+    """Whether two reads show the same entries and the same Beteiligter, whatever the sync fields say."""
+    return (one.bet_nr, _items(one.emails), _items(one.phones)) == (
+        other.bet_nr,
+        _items(other.emails),
+        _items(other.phones),
+    )
+
+
 def settled(before: Seen | None, after: Seen, part: str, seconds: float) -> bool:
     """Whether ``part`` showed the same content in a look at least ``seconds`` before this one was asked for."""
     if before is None or part not in (known := _fingerprints(before)):

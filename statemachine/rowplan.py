@@ -38,10 +38,12 @@ class RowPlan:
         self._limits = limits
         self._puts: dict[int, PutRow] = {}
         self._creations: list[RowCommand] = []
+        self._reveals: set[int] = set()
 
     def commands(self) -> tuple[RowCommand, ...]:
         """Creations first: a type change creates the new row before it empties the old one (§5)."""
-        puts = [self._as_deletion(put) for put in self._puts.values() if put.before != put.after]
+        wanted = (put for put in self._puts.values() if put.before != put.after or put.id in self._reveals)
+        puts = [self._as_deletion(put) for put in wanted]
         return (*self._creations, *puts)
 
     def give(self, row: Row, value: str, variant: Variant, link_key: str | None) -> None:
@@ -50,9 +52,14 @@ class RowPlan:
         self._put(row, variant, link_key, tlf=value, bemerkung=self._bemerkung(value, komm_kz, row.text))
 
     def mark(self, row: Row, link_key: str | None, gives: str) -> None:
-        """A marker for a row whose value is about to go to EspoCRM; skipped where it may not fit."""
+        """A marker for a row whose value is about to go to EspoCRM. Where it may not fit, a row of unknown kommKz is
+        written as it is: the answer shows the true kommKz, which decides the type in EspoCRM (§3)."""
         wanted = self._bemerkung(gives, self._komm_kz(row), row.text)
-        if wanted != row.text and not marker.same(wanted, row.now.bemerkung):
+        if wanted == row.text:
+            if not row.certain:
+                self._put(row, Variant.MARKER, link_key)
+                self._reveals.add(row.id)
+        elif not marker.same(wanted, row.now.bemerkung):
             self._put(row, Variant.MARKER, link_key, bemerkung=wanted)
 
     def online(self, row: Row, online: bool, link_key: str | None) -> None:

@@ -56,6 +56,7 @@ class Verdicts:
         for verdict in self._on_whole:
             touched = (e for e in self._draft.entries if _touched(e, verdict.conflict))
             self._end(verdict, any(e.problem in PASSING for e in touched))
+        self._keep_asking()
         for decision in self._left_over():
             if self._carried_out(decision):
                 self._draft.decided.append((decision, "done"))
@@ -67,6 +68,16 @@ class Verdicts:
             self._draft.decided.append((verdict, "done"))
         elif verdict in self._s.case.decisions and verdict.by != decide.POLICY:
             self._draft.conflicts.append(self._known(verdict.conflict))
+
+    def _keep_asking(self) -> None:
+        """An entry that waits for a second look keeps its question: the first look may have been a torn one (§8)."""
+        waiting = {e.tie.link.key for e in self._draft.entries if e.tie.link and e.problem == "pending"}
+        for conflict in self._s.case.conflicts:
+            if conflict.link_key in waiting:
+                self._draft.conflicts.append(conflict)
+                self._draft.notices.append(
+                    Notice(f"conflict:{conflict.link_key}", "conflict", conflict.kind.value)
+                )
 
     def _carried_out(self, decision: Decision) -> bool:
         """An earlier run did it and could not say so any more (a crash, an outage)."""

@@ -24,6 +24,7 @@ from statemachine.case import (
     Write,
 )
 from statemachine.commands import DeleteRow, PostRow, PutRecord, PutRow, RowCommand, RowContent
+from statemachine.decide import same_conflict
 from statemachine.model import AdvowareRecord, EspocrmRecord, Item, Kind, Kommunikation, Side
 from statemachine.plan import Plan, make
 from statemachine.rules import Rules
@@ -504,7 +505,6 @@ class _Sync:
         window = max(w.rules.stale_form, w.rules.late_effect, w.rules.loop_window)
         holds = {(v.link_key, v.side, v.base_value): v.hold for v in w.case.vanished}
         closed = [*(d for d, _ in self._all_decided()), *plan.void]
-        open_ = {(c.kind, c.link_key) for c in plan.conflicts}
         w.case = replace(
             w.case,
             base=plan.base,
@@ -517,7 +517,7 @@ class _Sync:
             decisions=tuple(
                 d
                 for d in w.case.decisions
-                if d not in closed or (d.conflict.kind, d.conflict.link_key) in open_
+                if d not in closed or any(same_conflict(d.conflict, c) for c in plan.conflicts)
             ),
             writes=tuple(x for x in settled if not x.settled or x.at >= w.now - window),
             vanished=tuple(
@@ -536,3 +536,18 @@ class _Sync:
 
     def _all_decided(self) -> list[tuple[Decision, str]]:
         return [one for plan in self._run.plans for one in plan.decided]
+
+
+def agreed(*values: str, rules: Rules = RULES, text: str = "") -> World:
+    """A Beteiligte whose ``values`` were entered in Advoware, synced long ago; rows are numbered from 101."""
+    world = World(rules)
+    for value in values:
+        kz = 4 if "@" in value else 3 if value.startswith(("017", "+4917")) else 1
+        world.row(value, kz, text, online="@" in value)
+    world.sync()
+    world.wait(100_000)
+    world.sync()
+    world.history.clear()
+    world.sent.clear()
+    world.case = replace(world.case, writes=())
+    return world

@@ -10,7 +10,7 @@ from importlinter.cli import lint_imports
 
 ROOT = Path(__file__).parent.parent
 CORE = sorted((ROOT / "statemachine").rglob("*.py"))
-LIBRARIES = {"phonenumbers", "transitions", "email_validator"}
+LIBRARIES = {"phonenumbers", "transitions"}
 #: Whatever awaits, does I/O, reads a clock, rolls dice or logs.
 IMPURE = {
     "asyncio",

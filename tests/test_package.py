@@ -67,6 +67,8 @@ def test_the_source_archive_holds_what_building_and_testing_need(tmp_path: Path)
         "daemon",
         "statemachine",
         "tests",
+        "deploy",
+        "docs",
         "pyproject.toml",
         "LICENSE",
         "CHANGELOG.md",

@@ -32,6 +32,8 @@ from statemachine.model import AdvowareRecord, EspocrmRecord, Side
 from statemachine.plan import Plan
 from statemachine.rules import Rules
 from statemachine.situation import Situation
+from statemachine.standing import Event
+from statemachine.states import Trigger
 
 #: More rounds than any plan can need; what is left then is looked at again.
 _MOST_ROUNDS = 24
@@ -286,7 +288,7 @@ class _Sync:
         end = ending(
             made, self.situation, tuple(self._decided.values()), bool(self._unknown), self._clock.now()
         )
-        visible = await self._show_status(end)
+        visible, end = await self._show_status(end)
         finish = Finish(
             base=made.base,
             event=end.event,
@@ -311,18 +313,21 @@ class _Sync:
         before = self._person.standing
         return result_of(person, before, self._case, end, made, self._count, self._unknown)
 
-    async def _show_status(self, end: Ending) -> str | None:
-        """syncStatus on its own, only when it changes to or from one that needs attention (§11)."""
+    async def _show_status(self, end: Ending) -> tuple[str | None, Ending]:
+        """syncStatus on its own, only when it changes to or from one that needs attention (§11). The read after it
+        may show an edit that the plan did not know: then the run ends without having seen everything."""
         record = self.situation.espocrm
         shown = await self._syncer.publisher.show(
             self._person, self._run, record, end.status, self._case, self.situation.rules
         )
         if shown is not None:
             self._espocrm = looks.look_espocrm(shown, self._espocrm)
+            if not looks.same_entries(record, shown):
+                end = replace(end, event=Event(Trigger.LOOK_AGAIN, "edited_meanwhile", self._clock.now()))
         if end.status is None:  # a user's request stays unanswered until the run has really ended
-            return self._case.visible_status
+            return self._case.visible_status, end
         status = (shown or record).value_of("syncStatus")
-        return None if status is None else str(status)
+        return None if status is None else str(status), end
 
     async def _end_without_plan(self, gone: Gone) -> SyncResult:
         """The record is gone on one side, or belongs to another betNr now (§7, §9)."""

@@ -109,8 +109,11 @@ class Ledger:
         book.opted_out = set(espocrm.opted_out)
 
     def _fate_of_new(self, book: Book, value: Value) -> Fate:
+        """A number in a row for mails is taken for a number until an answer reveals the row's kommKz: then it is no
+        mail address, and stays where it is."""
         for row in self._advoware.rows(book.pair.bet_nr):
-            if value_of(row.komm_kz, row.tlf) == value and espocrm_takes(value[0], str(row.tlf)):
+            plain = FAMILY.get(row.komm_kz) == value[0]
+            if plain and value_of(row.komm_kz, row.tlf) == value and espocrm_takes(value[0], str(row.tlf)):
                 return Fate.MUST
         return Fate.LOCAL
 

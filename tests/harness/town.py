@@ -460,7 +460,7 @@ class Office:
         for value in before.values:
             if not after.values[value]:
                 given = town.given_at(side, book.pair.espocrm_id, value)
-                if given is not None and town.timeline.now - given <= window + 60:
+                if given is not None and window and town.timeline.now - given <= window + 10:
                     town.ledger.excuse(book, [value], "taken away right after it was given: an older form?")
 
 

@@ -9,7 +9,6 @@ from daemon.admin import foresight
 from daemon.admin.desk import tracked
 from daemon.admin.entries import entries, not_synced
 from daemon.admin.people import line
-from daemon.admin.sentences import sentence
 from daemon.outside import Outside
 from daemon.ports import Person
 from statemachine.errors import KommsyncError
@@ -29,9 +28,7 @@ async def explain(desk: Outside, bet_nr: int) -> dict[str, Any]:
         if situation
         else None,
         "advoware_shows": [row.tlf for row in situation.advoware.rows] if situation else None,
-        "entries": [
-            {**one, "sentence": sentence(one["rule"], one["problem"])} for one in foresight.entries(found)
-        ],
+        "entries": foresight.entries(found),
         "would_write": foresight.writes(found),
         "not_synced": not_synced(case),
         "trouble": found.trouble,

@@ -16,8 +16,9 @@ from daemon.outside import Outside
 from daemon.ports import GuardLimits, Person
 from daemon.rulebook import rules_for
 from daemon.sync import Syncer
-from statemachine import looks, plan
+from statemachine import explain, looks, plan
 from statemachine.commands import DeleteRow, ItemChange, PostRow, RowCommand
+from statemachine.draft import Entry
 from statemachine.errors import KommsyncError
 from statemachine.plan import Plan
 from statemachine.rules import Rules
@@ -120,9 +121,18 @@ def entries(found: Foresight) -> list[dict[str, Any]]:
             "advoware": entry.advoware.value,
             "rule": entry.action.value,
             "problem": entry.problem,
+            "sentence": _sentence(entry),
         }
         for entry in found.made.entries
     ]
+
+
+def _sentence(entry: Entry) -> str:
+    """A server may name a reason that nobody has put into words."""
+    try:
+        return explain.sentence(entry)
+    except KeyError:
+        return f"{explain.sentence(replace(entry, problem=None))} Not yet: {entry.problem}."
 
 
 def writes(found: Foresight) -> list[dict[str, Any]]:

@@ -12,7 +12,7 @@ from daemon.demo.firm import Firm
 from daemon.simulators.espocrm import MAIL, PHONE
 from daemon.simulators.people import Pair
 from daemon.store import SqliteStore
-from statemachine import normalize
+from statemachine import marker, normalize
 from statemachine.model import Kind, Side
 
 _INTERNET = 5
@@ -46,7 +46,7 @@ async def compare(firm: Firm, store: SqliteStore) -> Agreement:
         differ += _doubled(firm, pair)
         if here == there:
             continue
-        reasons = await _excuses(store, pair)
+        reasons = await _excuses(firm, store, pair)
         for side, value in (
             *((Side.ESPOCRM, v) for v in here - there),
             *((Side.ADVOWARE, v) for v in there - here),
@@ -58,9 +58,26 @@ async def compare(firm: Firm, store: SqliteStore) -> Agreement:
     return Agreement(len(firm.pairs), entries, excused, tuple(differ))
 
 
-async def _excuses(store: SqliteStore, pair: Pair) -> dict[tuple[Kind, str], str]:
+async def _excuses(firm: Firm, store: SqliteStore, pair: Pair) -> dict[tuple[Kind, str], str]:
+    """Values that the other side would refuse, and what belonged to them before somebody made them so."""
     case = await store.case(pair.espocrm_id, pair.bet_nr, 0.0)
-    return {_value(one.value): one.reason for one in case.unsyncable}
+    reasons = {_value(one.value): one.reason for one in case.unsyncable}
+    linked = {one.link_key: one.reason for one in case.unsyncable if one.link_key}
+    halves = {_value(link.value): linked[link.key] for link in case.base.links if link.key in linked}
+    return {**_named_by_markers(firm, pair, reasons), **halves, **reasons}
+
+
+def _named_by_markers(
+    firm: Firm, pair: Pair, reasons: dict[tuple[Kind, str], str]
+) -> dict[tuple[Kind, str], str]:
+    """EspoCRM's values whose rows in Advoware, by their markers, show something that EspoCRM would refuse."""
+    named: dict[tuple[Kind, str], str] = {}
+    for row in firm.advoware.rows(pair.bet_nr):
+        reason = reasons.get(_value(row.tlf or ""))
+        mark = marker.read(row.bemerkung or "")[0] if reason else None
+        if mark is not None and reason is not None:
+            named |= {_value(text): reason for text in _shown(firm, pair) if marker.matches(mark, text)}
+    return named
 
 
 def _in_espocrm(firm: Firm, pair: Pair) -> Values:

@@ -29,6 +29,7 @@ from daemon.demo.tempo import FIRST_PROBE, demo_settings
 from daemon.demo.watch import Watch
 from daemon.metrics import Metrics
 from daemon.outside import open_outside
+from daemon.page import Page
 from daemon.store import Listing
 from daemon.web import Face
 from statemachine.model import Side
@@ -79,7 +80,8 @@ class Show:
             anyio.create_task_group() as group,
         ):
             app = App(outside)
-            port = await group.start(Face(app, metrics).serve, settings.web.host, settings.web.port)
+            face = Face(app, metrics, Page(lambda: app, settings.web).routes())
+            port = await group.start(face.serve, settings.web.host, settings.web.port)
             address = f"http://{settings.web.host}:{port}/"
             self._console.print(
                 f"kommsync demo: {self._people} invented people; the daemon's page: {address}"

@@ -195,6 +195,8 @@ RECORDS: Final = {
     "espocrm": Text("EspoCRM gilt.", "EspoCRM is kept."),
     "advoware": Text("Advoware gilt.", "Advoware is kept."),
     "both": Text("Beide werden behalten.", "Both are kept."),
+    "auto_reset": Text("Eine neue Runde von Versuchen beginnt.", "A new round of attempts begins."),
+    "interrupted": Text("kommsync wurde währenddessen beendet.", "kommsync was stopped in the middle of it."),
     "paused": Text("Angehalten.", "Paused."),
 }
 

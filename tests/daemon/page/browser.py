@@ -23,6 +23,9 @@ _FLAGS = (
     " --disable-component-update --disable-sync --disable-dev-shm-usage --hide-scrollbars --window-size=1280,900"
 )
 _ELEMENT = "element-6066-11e4-a52e-4f735466cecf"
+_BY_TEXT = """
+return [...document.querySelectorAll(arguments[0])].find(one => one.textContent.trim() == arguments[1])
+"""
 _STARTED = re.compile(rb"started successfully on port (\d+)")
 
 
@@ -41,8 +44,22 @@ class Browser:
         return str(await self._get("url"))
 
     async def click(self, css: str, text: str | None = None) -> None:
-        """The first element that fits, by its label if ``text`` is given; waits for the next page."""
+        """The first element that fits, by its label if ``text`` is given."""
         await self._send(f"element/{await self._find(css, text)}/click")
+
+    async def follow(self, css: str, text: str | None = None) -> None:
+        """A click that leads to another page, which is there when this returns."""
+        async with self.leaving():
+            await self.click(css, text)
+
+    @asynccontextmanager
+    async def leaving(self) -> AsyncIterator[None]:
+        """What is done within leads to another page."""
+        await self.run("window.left = true")
+        yield
+        with anyio.fail_after(20):
+            while not await self.run("return !window.left && document.readyState == 'complete'"):
+                await anyio.sleep(0.01)
 
     async def type(self, css: str, text: str) -> None:
         await self._send(f"element/{await self._find(css)}/value", text=text)
@@ -65,6 +82,16 @@ class Browser:
         await self._send("window/rect", width=1280, height=max(900, min(int(height) + 20, 4000)))
         await anyio.Path(file).write_bytes(base64.b64decode(await self._get("screenshot")))
 
+    async def travel(self, zone: str) -> None:
+        """The reader sits in this time zone."""
+        params = {"timezoneId": zone}
+        await self._send("goog/cdp/execute", cmd="Emulation.setTimezoneOverride", params=params)
+
+    async def forget(self) -> None:
+        """All cookies."""
+        async with self.session.delete(f"{self.url}/cookie") as answer:
+            _value(await answer.json())
+
     async def complaints(self) -> list[str]:
         """What the console says: refused scripts and styles, errors."""
         return [str(line["message"]) for line in await self._send("se/log", type="browser")]
@@ -73,8 +100,7 @@ class Browser:
         if text is None:
             found = await self._send("element", using="css selector", value=css)
         else:
-            script = "return [...document.querySelectorAll(arguments[0])].find(e => e.textContent.trim() == arguments[1])"
-            found = await self.run(script, css, text)
+            found = await self.run(_BY_TEXT, css, text)
             assert found is not None, f"there is no {css} that says {text}"
         return str(found[_ELEMENT])
 

@@ -33,7 +33,7 @@ async def conflicts(firm: House, count: int) -> list[Pair]:
 
 
 async def mass_deletion(firm: House, count: int = 6) -> list[Pair]:
-    """More numbers vanish from Advoware than the fuse allows; each Beteiligter keeps a mail address and another number."""
+    """More numbers vanish from Advoware than the fuse allows; everybody keeps another number."""
     pairs = [
         firm.new(
             rows=[(1, number(place)), (3, f"+49171392{place:04}")],

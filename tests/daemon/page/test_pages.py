@@ -46,7 +46,7 @@ async def test_an_outage_a_pause_and_a_lag_are_seen(firm: House, visitor: Visito
     assert "Eine Seite ist gerade nicht erreichbar." in page.text
     assert "nicht erreichbar, seit 16 Min." in page.text
     assert "angehalten (kommsync resume)" in page.text
-    assert re.search(r"Älteste wartende Änderung 1[67] Min\.", page.text)
+    assert re.search(r"Älteste wartende Änderung seit 1[67] Min\.", page.text)
 
 
 async def test_mass_deletions_are_held_shown_and_rejected(firm: House, visitor: Visitor) -> None:

@@ -11,7 +11,7 @@ import anyio
 import anyio.to_thread
 
 from daemon.check import espocrm, machine
-from daemon.check.finding import Finding, fine, judged, prevent
+from daemon.check.finding import Finding, Result, fine, judged, prevent
 from daemon.metrics import Metrics
 from daemon.outside import Outside, open_outside
 from daemon.settings import Settings
@@ -28,21 +28,22 @@ async def examine(settings: Settings) -> list[Finding]:
     findings = [fine("configuration", "can be read"), *await anyio.to_thread.run_sync(_machine, settings)]
     owner = await anyio.to_thread.run_sync(owner_of, settings.store.path)
     findings.append(fine("daemon", f"runs: {owner}" if owner else "does not run"))
-    offsets: dict[Side, float] = {}
     try:
         async with open_outside(settings, Metrics(version("kommsync")), exclusive=False) as outside:
-            findings += await _sides(outside, settings)
-            offsets = _offsets(outside)
+            for side, found in (await _sides(outside, settings)).items():
+                findings += found
+                if _reached(side, found):
+                    findings.append(_offset(side, outside.metrics))
     except StoreTrouble as error:
         findings.append(prevent("store", error.detail, "See what it says; kommsync check again afterwards."))
-    return [*findings, *(_offset(side, seconds) for side, seconds in offsets.items())]
+    return findings
 
 
 def _machine(settings: Settings) -> list[Finding]:
     return list(machine.examine(settings))
 
 
-async def _sides(outside: Outside, settings: Settings) -> list[Finding]:
+async def _sides(outside: Outside, settings: Settings) -> dict[Side, list[Finding]]:
     found: dict[Side, list[Finding]] = {}
 
     async def one(side: Side) -> None:
@@ -51,7 +52,11 @@ async def _sides(outside: Outside, settings: Settings) -> list[Finding]:
     async with anyio.create_task_group() as both:
         for side in Side:
             both.start_soon(one, side)
-    return [*found[Side.ESPOCRM], *found[Side.ADVOWARE]]
+    return {side: found[side] for side in Side}
+
+
+def _reached(side: Side, found: list[Finding]) -> bool:
+    return all((one.what, one.result) != (_NAMES[side], Result.PREVENTS) for one in found)
 
 
 async def _espocrm(outside: Outside, settings: Settings) -> list[Finding]:
@@ -85,16 +90,10 @@ def _unusable(side: Side, error: KommsyncError) -> Finding:
     return prevent(_NAMES[side], str(error), remedy)
 
 
-def _offsets(outside: Outside) -> dict[Side, float]:
-    """As the transport measured them from the answers' Date."""
-    return {
-        side: offset for side in Side if (offset := outside.metrics.registry.get_sample_value(
-            "kommsync_clock_offset_seconds", {"side": side.value}
-        )) is not None
-    }  # fmt: skip
-
-
-def _offset(side: Side, seconds: float) -> Finding:
+def _offset(side: Side, metrics: Metrics) -> Finding:
+    """As the transport measured it from the answers' Date."""
+    labels = {"side": side.value}
+    seconds = metrics.registry.get_sample_value("kommsync_clock_offset_seconds", labels) or 0.0
     return judged(
         f"clock of {_NAMES[side]}",
         abs(seconds) <= _LARGEST_OFFSET,

@@ -19,12 +19,12 @@ T = TypeVar("T")
 
 
 def settings_of(ctx: typer.Context, *, quiet: bool = True) -> Settings:
-    """From file, credentials and environment. ``quiet``: a command's own answer is enough, so only warnings are
-    logged. Raises ConfigError."""
+    """From file, credentials and environment. ``quiet``: a command's own answer is enough, so only errors are logged.
+    Raises ConfigError."""
     from daemon import config, logs
 
     settings = config.load(ctx.obj, os.environ)
-    level = "warning" if quiet and settings.log.level in ("debug", "info") else settings.log.level
+    level = "error" if quiet and settings.log.level != "debug" else settings.log.level
     logs.set_up(level, settings.log.format, secrets=settings.secrets())
     return settings
 

@@ -8,9 +8,12 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
+
+if TYPE_CHECKING:
+    from rich.console import Console
 
 #: ``--json`` of the commands whose answer is a table unless scripts want it.
 Json = Annotated[bool, typer.Option("--json", help="JSON instead of a table.")]
@@ -19,6 +22,8 @@ AsTable = Annotated[bool, typer.Option("--table", help="A table for people inste
 #: Accepted where JSON is what comes anyway.
 JsonAnyway = Annotated[bool, typer.Option("--json", help="JSON, which is what comes without it as well.")]
 
+_PIPE_WIDTH = 220
+_MARKS = {"fine": ("✓", "green"), "warning": ("!", "yellow"), "prevents": ("✗", "bold red")}
 _MOMENTS = frozenset({"at", "since", "next_attempt_at", "paused_until"})
 
 
@@ -28,7 +33,6 @@ def print_json(value: object) -> None:
 
 def print_table(rows: Iterable[Mapping[str, object]], columns: Sequence[str], title: str = "") -> None:
     """One row per mapping, the named keys only."""
-    from rich.console import Console
     from rich.table import Table
     from rich.text import Text
 
@@ -37,7 +41,25 @@ def print_table(rows: Iterable[Mapping[str, object]], columns: Sequence[str], ti
         table.add_column(column.replace("_", " "), overflow="fold")
     for row in rows:
         table.add_row(*(Text(shown(column, row.get(column))) for column in columns))
-    Console().print(table)
+    console().print(table)
+
+
+def print_finding(what: str, result: str, detail: str, remedy: str) -> None:
+    """One line, and the remedy below it; the mark tells the result without colour too."""
+    from rich.text import Text
+
+    mark, style = _MARKS[result]
+    console().print(Text.assemble((f"{mark} {what}", style), f": {detail}"), soft_wrap=True)
+    if remedy:
+        console().print(Text(f"    → {remedy}"), soft_wrap=True)
+
+
+def console() -> Console:
+    """As wide as the terminal; in a pipe wide enough that nothing has to be folded."""
+    from rich.console import Console
+
+    found = Console()
+    return found if found.is_terminal else Console(width=_PIPE_WIDTH)
 
 
 def shown(key: str, value: object) -> str:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from daemon.cli.context import settings_of
-from daemon.cli.output import Json, print_json, print_table
+from daemon.cli.output import Json, print_finding, print_json
 
 if TYPE_CHECKING:
     from daemon.settings import Settings
@@ -71,5 +71,6 @@ def check(ctx: typer.Context, as_json: Json = False) -> None:
     if as_json:
         print_json(rows)
     else:
-        print_table(rows, ("what", "result", "detail", "remedy"))
+        for finding in findings:
+            print_finding(finding.what, finding.result, finding.detail, finding.remedy)
     raise typer.Exit(verdict(findings))

@@ -62,6 +62,7 @@ async def test_a_side_that_is_down_prevents(office: Office) -> None:
     findings = await examine(office.settings)
     assert bad(findings) | {"Advoware": Result.PREVENTS, "EspoCRM": Result.PREVENTS} == bad(findings)
     assert all(one.remedy for one in findings if one.result is Result.PREVENTS)
+    assert not [one for one in findings if one.what.startswith("clock of")]
 
 
 async def test_rights_and_fields_are_those_of_the_role_and_the_entity(office: Office) -> None:

@@ -119,12 +119,23 @@ def _no_item_effect(write: Write, later: Write | None, situation: Situation) -> 
     seen = _seen_items(write, later, situation)
     before = _like(write.before, seen, write, situation)
     if write.after is None:
-        return bool(before)
+        return bool(before) and not _came_back(write, situation)
     after = _like(write.after, seen, write, situation)
     if not after:
         return write.before is None or bool(before)
     same = [shown for shown in after if _same_flags(shown, write.after)]
     return write.before is not None and not same and any(_same_flags(one, write.before) for one in before)
+
+
+def _came_back(write: Write, situation: Situation) -> bool:
+    """The same request took the value from one entry and gave it to another."""
+    others = (w for w in situation.case.writes if w.call == write.call and w.after is not None)
+    gone = _value(write.before, write, situation)
+    return any(_value(w.after, w, situation) == gone for w in others)
+
+
+def _value(shown: Shown | None, write: Write, situation: Situation) -> str | None:
+    return situation.canonical(shown.value, write.kind) if shown else None
 
 
 def _seen_items(write: Write, later: Write | None, situation: Situation) -> Sequence[Shown]:
@@ -136,8 +147,8 @@ def _seen_items(write: Write, later: Write | None, situation: Situation) -> Sequ
 def _like(wanted: Shown | None, seen: Sequence[Shown], write: Write, situation: Situation) -> list[Shown]:
     if wanted is None:
         return []
-    value = situation.canonical(wanted.value, write.kind)
-    return [one for one in seen if situation.canonical(one.value, write.kind) == value]
+    value = _value(wanted, write, situation)
+    return [one for one in seen if _value(one, write, situation) == value]
 
 
 def _same_flags(one: Shown, other: Shown) -> bool:

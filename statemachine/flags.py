@@ -36,23 +36,26 @@ def _move_in_advoware(draft: Draft, admission: Admission, before: Difference, no
     if before.espocrm is Change.MISSING or not equal(draft, now.tie):
         _still_open(draft, before.tie, now.tie)
         return
-    _put_online(draft, admission, now.tie.rows[0], True, now.tie.link)
-    for row in before.tie.rows:
-        _put_online(draft, admission, row, False, before.tie.link)
+    moves = [_put_online(draft, admission, now.tie.rows[0], True, now.tie.link)]
+    moves += [_put_online(draft, admission, row, False, before.tie.link) for row in before.tie.rows]
+    if any(moves):
+        _still_open(draft, before.tie, now.tie)
 
 
 def _still_open(draft: Draft, *ties: Tie) -> None:
-    """The move waits: a deletion is not confirmed yet, or the new address is not on both sides."""
+    """The move is not over: a deletion is not confirmed, the new address not on both sides, or a row not written."""
     draft.keeps_primary.update(tie.link.key for tie in ties if tie.link)
 
 
-def _put_online(draft: Draft, admission: Admission, row: Row, online: bool, link: Link | None) -> None:
+def _put_online(draft: Draft, admission: Admission, row: Row, online: bool, link: Link | None) -> bool:
     def again(write: Write) -> bool:
         same = (write.side, write.variant, write.advoware_id) == (Side.ADVOWARE, Variant.FLAG, row.id)
         return same and write.before is not None and write.before.online is not online
 
-    if row.now.online is not online and not admission.tires(f"online:{row.id}:{online}", again):
-        draft.rows.online(row, online, link.key if link else None)
+    if row.now.online is online or admission.tires(f"online:{row.id}:{online}", again):
+        return False
+    draft.rows.online(row, online, link.key if link else None)
+    return True
 
 
 def _move_in_espocrm(draft: Draft, admission: Admission, ties: list[Tie]) -> None:
@@ -64,8 +67,8 @@ def _move_in_espocrm(draft: Draft, admission: Admission, ties: list[Tie]) -> Non
     gives = subject(Side.ESPOCRM, Kind.EMAIL, draft.of_item(item))
     if admission.tires(f"primary:{gives}", lambda w: w.gives == gives and _made_primary(w)):
         return
+    draft.keeps_base.add(link.key)
     if not equal(draft, turned[0]) or admission.blocked(Kind.EMAIL):
-        draft.keeps_base.add(link.key)
         return
     keys = {id(tie.item): tie.link.key for tie in ties if tie.item and tie.link}
     draft.items[Kind.EMAIL].make_primary(item, lambda one: keys.get(id(one)))

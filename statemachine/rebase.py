@@ -114,7 +114,8 @@ class _Work:
         held = [row for row in link.rows if row.id != row_id and not self._gone(row)]
         same = next((row for row in link.rows if row.id == row_id), None)
         if same is not None:
-            written = replace(same, tlf=written.tlf, online=written.online)
+            moved = write.before is None or write.before.online != after.online
+            written = replace(same, tlf=written.tlf, online=written.online if moved else same.online)
         self._put(replace(link, rows=tuple(sorted((*held, written), key=lambda row: row.id))))
         self._given[link.key] = after
 

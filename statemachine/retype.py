@@ -87,7 +87,8 @@ class Retype:
         if not enough:
             new = New(item.kind, leaves.now.tlf, wanted, leaves.now.online, leaves.text)
             self._draft.rows.create(new, Variant.TYPE, link.key)
-        self._draft.rows.empty(leaves, Variant.TYPE, link.key)
+        if enough or not old:  # else the old row goes when the new one has been seen
+            self._draft.rows.empty(leaves, Variant.TYPE, link.key)
         return "retyping"
 
     def _correct(self, link: Link, item: Item, row: Row) -> str | None:

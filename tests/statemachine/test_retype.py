@@ -1,0 +1,221 @@
+"""A user changes the type of a number in EspoCRM (sync rules §5, type change)."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from statemachine import marker
+from statemachine.case import Outcome, Variant
+from statemachine.model import Kind
+from statemachine.rules import Direction, Policy
+from tests.statemachine.world import RULES, World, agreed
+
+NUMBER, E_NUMBER = "0511/1234560", "+495111234560"
+
+
+def live(world: World) -> list[tuple[str, int, str]]:
+    shown = [row for row in world.rows.values() if row.tlf and "@" not in row.tlf]
+    return [(row.tlf, row.komm_kz, marker.read(row.bemerkung)[1]) for row in shown]
+
+
+def one(text: str = "Zentrale") -> World:
+    return agreed(NUMBER, "max@example.de", text=text)
+
+
+def test_recreate_first_creates_then_slots() -> None:
+    """§5: with the user's bemerkung text; the new row is in the link; the old one becomes a slot of its kind."""
+    world = one()
+    world.edit_item(E_NUMBER, type="Fax")
+    world.sync()
+    assert live(world) == [(NUMBER, 2, "Zentrale")]
+    assert (world.rows[101].tlf, world.rows[101].bemerkung) == ("", "[ESPOCRM-SLOT:1]")
+    assert [(w.operation, w.variant) for w in world.history] == [
+        ("post", Variant.TYPE),
+        ("put", Variant.TYPE),
+    ]
+    assert [ids for value, ids in world.agreed() if value == E_NUMBER] == [[103]]
+    world.quiet()
+
+
+def test_recreate_uses_a_slot_of_the_new_kind() -> None:
+    """§5."""
+    world = one()
+    slot = world.row("", 2, "[ESPOCRM-SLOT:2]")
+    world.edit_item(E_NUMBER, type="Fax")
+    world.sync()
+    assert world.rows[slot].tlf == NUMBER
+    assert len(world.rows) == 3
+
+
+@pytest.mark.parametrize("fault", ["before", "after", "recorded", "unknown", "nothing", "lost"])
+@pytest.mark.parametrize("number", [0, 1])
+def test_a_type_change_survives_every_misfortune(fault: str, number: int) -> None:
+    """§5, §8: the old row goes only after the new one is there; in the end one row and no value lost."""
+    world = one()
+    world.edit_item(E_NUMBER, type="Fax")
+    world.faults = {world.count + number: fault}
+    for _ in range(4):
+        world.run()
+        assert live(world), "the value was nowhere"
+    world.wait(100)
+    world.sync()
+    assert live(world) == [(NUMBER, 2, "Zentrale")]
+    assert world.phones[0].type == "Fax"
+    world.quiet()
+
+
+def test_a_row_that_already_has_the_wanted_kind_is_enough() -> None:
+    """§5: also in an n:1 link, where only the row whose kommKz stood for the old type is re-created."""
+    world = one()
+    world.row(NUMBER, 2)
+    world.row(NUMBER, 6)
+    world.shown_kz = True
+    world.sync()
+    world.history.clear()
+    world.edit_item(E_NUMBER, type="Fax")
+    world.sync()
+    assert sorted(kz for _, kz, _ in live(world)) == [2, 6]
+    assert [w.operation for w in world.history] == ["put"]
+    world.edit_item(E_NUMBER, type="Home")
+    world.sync()
+    assert [kz for _, kz, _ in live(world)] == [6]
+
+
+def test_a_finer_kind_of_the_same_type_is_enough() -> None:
+    """§3, §5: private and business fax are one type."""
+    world = one()
+    world.row(NUMBER, 7)
+    world.shown_kz = True
+    world.sync()
+    world.edit_item(E_NUMBER, type="Fax")
+    world.sync()
+    assert [kz for _, kz, _ in live(world)] == [7]
+
+
+def test_a_row_of_a_foreign_kind_is_recreated_too() -> None:
+    """§5: an ignored foreign type left the row behind; the next wish moves it."""
+    world = one()
+    world.shared = {(Kind.PHONE, E_NUMBER)}
+    world.edit_item(E_NUMBER, type="Fax")
+    world.sync()
+    assert live(world) == [(NUMBER, 1, "Zentrale")]
+    world.shared = set()
+    world.edit_item(E_NUMBER, type="Mobile")
+    world.sync()
+    assert live(world) == [(NUMBER, 3, "Zentrale")]
+
+
+def test_ask_leaves_advoware_alone() -> None:
+    """§5: type_change = ask."""
+    world = one()
+    world.rules = replace(RULES, type_change="ask")
+    world.edit_item(E_NUMBER, type="Fax")
+    run = world.sync()[-1]
+    assert world.history == []
+    assert [n.topic for n in run.plan.notices] == ["readonly_field"]
+    world.rules = RULES
+    world.sync()
+    assert [kz for _, kz, _ in live(world)] == [2], "the wish is still one"
+
+
+def test_a_shared_values_type_is_noted_and_ignored() -> None:
+    """§5: only if no other tracked Beteiligte holds the value."""
+    world = one()
+    world.shared = {(Kind.PHONE, E_NUMBER)}
+    world.edit_item(E_NUMBER, type="Fax")
+    run = world.sync()[-1]
+    assert run.plans[0].questions == ((Kind.PHONE, E_NUMBER),)
+    assert world.history == []
+    assert world.case.base.links[-1].type == "Fax" or world.case.base.links[0].type == "Fax"
+
+
+def test_a_type_that_changed_without_an_edit_of_this_record_is_ignored() -> None:
+    """§5, espocrm facts §5: writing a shared value elsewhere does not bump modifiedAt."""
+    world = one()
+    stamp = world.stamp
+    world.edit_item(E_NUMBER, type="Fax")
+    world.stamp = stamp
+    world.sync()
+    assert world.history == []
+    world.edit_item("max@example.de", opt_out=True)
+    world.sync()
+    assert world.history == [], "and it is no wish later on"
+
+
+def test_an_unrelated_conflict_does_not_make_every_shared_type_a_wish() -> None:
+    """§5: the stamp moves on although an entry is parked."""
+    world = one()
+    world.rules = replace(RULES, conflict_policy=Policy.MANUAL)
+    world.edit_item("max@example.de", value="a@example.de")
+    world.edit_row(102, tlf="b@example.de")
+    world.sync()
+    stamp = world.stamp
+    world.edit_item(E_NUMBER, type="Fax")
+    world.stamp = stamp
+    world.sync()
+    assert [kz for _, kz, _ in live(world)] == [1]
+
+
+def test_a_type_wish_survives_our_own_write_of_the_value() -> None:
+    """§5, §8: staff edits the number, the user its type: the value crosses first, the type in a run of its own."""
+    world = one()
+    world.edit_row(101, tlf="0511/1234561")
+    world.edit_item(E_NUMBER, type="Fax")
+    world.sync()
+    assert [(i.value, i.type) for i in world.phones] == [("+495111234561", "Fax")]
+    assert live(world) == [("0511/1234561", 2, "Zentrale")]
+    world.quiet()
+
+
+def test_a_type_that_espocrm_shows_differently_than_sent_is_no_wish() -> None:
+    """Espocrm facts §5.5: a value that also belongs to a record we may not edit keeps its type."""
+    world = one()
+    world.row("0511/1234569", 2)
+
+    def keep_type(plan: object) -> None:
+        world.phones[:] = [
+            replace(item, type="Mobile") if item.value == "+495111234569" else item for item in world.phones
+        ]
+
+    world.between = [keep_type] * 30
+    world.sync()
+    world.sync()
+    assert {kz for _, kz, _ in live(world)} == {1, 2}
+
+
+def test_one_way_to_espocrm_never_touches_the_row() -> None:
+    """§12."""
+    world = one()
+    world.rules = replace(RULES, direction=Direction.TO_ESPOCRM)
+    world.edit_item(E_NUMBER, type="Fax")
+    world.sync()
+    assert world.history == []
+
+
+def test_a_refused_creation_leaves_the_old_row() -> None:
+    """§5: then slot the old row – never before."""
+    world = one()
+    world.refuses = lambda content: getattr(content, "komm_kz", 0) == 2
+    world.edit_item(E_NUMBER, type="Fax")
+    world.sync()
+    assert live(world) == [(NUMBER, 1, "Zentrale")]
+    assert {w.outcome for w in world.history} == {Outcome.REFUSED}
+    assert world.case.unsyncable[0].reason == "refused_by_advoware"
+
+
+def test_correcting_a_guess_waits_for_a_settled_array_and_tires() -> None:
+    """§3, §10: a correction that never shows is left alone."""
+    world = World(refuses=lambda content: "[ESPOCRM" in getattr(content, "bemerkung", ""))
+    world.row(NUMBER, 2)
+    world.sync()
+    world.refuses = lambda _: False
+    world.shown_kz = True
+    world.edit_item(E_NUMBER, opt_out=True)
+    assert world.run().plan.entries[0].problem == "settling"
+    world.rules = replace(RULES, loop_limit=0)
+    run = world.sync()[-1]
+    assert [p.reason for p in run.plan.parked] == ["quarantined"]
+    assert world.phones[0].type == "Office"
+    assert [p.reason for p in world.run().plan.parked] in (["quarantined"], [])

@@ -55,6 +55,7 @@ class Show:
         self._console = console
         self._begun = time.time()
         self._over = anyio.Event()
+        self._quiet = anyio.CancelScope()
 
     async def run(self) -> bool:
         """Whether both sides agreed in the end."""
@@ -68,11 +69,13 @@ class Show:
                         found, left = await self._perform(firm, directory)
                 finally:
                     logs.set_up("warning")
-            if not found.holds:
+            if found is not None and not found.holds:
                 self._explain(found, left, journal)
-            return found.holds
+            return found is not None and found.holds
 
-    async def _perform(self, firm: Firm, directory: Path) -> tuple[Agreement, list[Listing]]:
+    async def _perform(self, firm: Firm, directory: Path) -> tuple[Agreement | None, list[Listing]]:
+        """The comparison, and who is not clean; None when nobody wanted to wait for it."""
+        found: Agreement | None = None
         settings = demo_settings(firm, directory)
         metrics = Metrics(version("kommsync"))
         async with (
@@ -91,11 +94,15 @@ class Show:
             with open_screen(self._console, firm.name_of) as screen:
                 stage = _Stage(firm, app, screen, self._seconds, address)
                 await self._watch_play(stage)
-                found = await stage.wind_down(_QUIET_SECONDS + _PER_PERSON * self._people)
+                with self._quiet:
+                    found = await stage.wind_down(_QUIET_SECONDS + _PER_PERSON * self._people)
             left = await _troubled(app)
             app.stop()
             group.cancel_scope.cancel()
-        self._console.print(stage.summary(found, time.time() - self._begun), highlight=False)
+        if found is None:
+            self._console.print("Ended before both sides could be compared.")
+        else:
+            self._console.print(stage.summary(found, time.time() - self._begun), highlight=False)
         return found, left
 
     async def _watch_play(self, stage: _Stage) -> None:
@@ -105,11 +112,11 @@ class Show:
             group.cancel_scope.cancel()
 
     async def _obey(self) -> None:
-        """The first signal ends the play, the second everything."""
+        """The first signal ends the play, the second the waiting for quiet."""
         with anyio.open_signal_receiver(signal.SIGINT, signal.SIGTERM) as signals:
             async for _ in signals:
                 if self._over.is_set():
-                    raise KeyboardInterrupt
+                    self._quiet.cancel()
                 self._over.set()
 
     def _explain(self, found: Agreement, left: list[Listing], journal: Path) -> None:

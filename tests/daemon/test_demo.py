@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import io
+import os
+import signal
 import time
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -49,6 +51,22 @@ async def test_a_whole_performance_ends_in_agreement() -> None:
     assert "http://127.0.0.1:" in text
     assert "Both sides agree: 5 people" in text
     assert "outages survived" in text
+
+
+async def test_the_first_signal_ends_the_play_and_the_second_the_waiting() -> None:
+    stage = console()
+
+    async def interrupt() -> None:
+        while "kommsync demo" not in printed(stage):  # noqa: ASYNC110 - it is printed, not told
+            await anyio.sleep(0.05)
+        for _ in range(2):
+            await anyio.sleep(0.5)
+            os.kill(os.getpid(), signal.SIGINT)
+
+    async with anyio.create_task_group() as group:
+        group.start_soon(interrupt)
+        assert not await Show(3, None, stage).run()
+    assert "Ended before both sides could be compared." in printed(stage)
 
 
 async def test_disagreement_is_seen_and_what_cannot_be_synced_is_excused(office: Office) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from daemon.admin.desk import OPERATOR, NotPossible
@@ -42,6 +43,17 @@ async def resolve(store: SqliteStore, conflict_id: int, keep: Keep) -> int:
     if await store.decide(conflict_id, keep, OPERATOR) is None:
         raise await _void(store, conflict_id)
     return known.bet_nr
+
+
+async def resolve_many(store: SqliteStore, conflict_ids: Sequence[int], keep: Keep) -> list[int]:
+    """Each as :func:`resolve` would; returns those that were decided, the others are void or do not allow it."""
+    known = await store.these_conflicts(conflict_ids)
+    allowed = [
+        one.open.conflict.id
+        for one in known
+        if keep is not Keep.BOTH or one.open.conflict.kind is not ConflictKind.SIDE_EMPTIED
+    ]
+    return await store.decide_many(allowed, keep, OPERATOR)
 
 
 async def _void(store: SqliteStore, conflict_id: int) -> NotPossible:

@@ -6,7 +6,6 @@ import structlog
 from aiohttp import web
 
 from daemon.admin import conflicts
-from daemon.admin.desk import NotPossible
 from daemon.page import foresee
 from daemon.page.desk import PAGE, Desk
 from daemon.page.language import Text
@@ -16,6 +15,8 @@ from statemachine.case import ConflictKind, Keep
 
 #: So many are decided with one click at most.
 _MOST_AT_ONCE = 1000
+#: In one log line.
+_NAMED = 20
 
 _NOTHING_CHOSEN = Text(
     "Es war kein Konflikt ausgewählt, der noch offen ist.", "No conflict that is still open was selected."
@@ -63,17 +64,12 @@ class Conflicts:
         )
 
     async def decide(self, visit: Visit) -> web.Response:
-        """By the same function as ``kommsync resolve``."""
-        keep, decided, void = _keep(visit.field("keep")), 0, 0
-        for text in visit.fields("id")[:_MOST_AT_ONCE]:
-            try:
-                bet_nr = await conflicts.resolve(self._desk.store, as_number(text), keep)
-            except NotPossible:
-                void += 1
-            else:
-                decided += 1
-                log.info("decided", conflict=int(text), keep=keep.value, bet_nr=bet_nr, by="page")
-        return go(f"/conflicts?decided={decided}&void={void}")
+        """As ``kommsync resolve`` does."""
+        keep = _keep(visit.field("keep"))
+        ids = [as_number(text) for text in visit.fields("id")[:_MOST_AT_ONCE]]
+        decided = await conflicts.resolve_many(self._desk.store, ids, keep)
+        log.info("decided", conflicts=decided[:_NAMED], number=len(decided), keep=keep.value, by="page")
+        return go(f"/conflicts?decided={len(decided)}&void={len(ids) - len(decided)}")
 
     async def _chosen(self, visit: Visit) -> tuple[Keep, list[Waiting]]:
         """One (its own button), the ticked ones, or all of a kind."""

@@ -92,6 +92,10 @@ ENTRIES: Final = {
         "Fehlt auf einer Seite; ein zweiter Blick steht aus.", "Missing on one side; a second look is due."
     ),
     "held by the fuse": Text("Die Löschung ist angehalten.", "The deletion is held."),
+    "edited_meanwhile": Text(
+        "Jemand hat den Eintrag währenddessen geändert; er wird gleich neu beurteilt.",
+        "Somebody edited the entry meanwhile; it is about to be judged afresh.",
+    ),
     "waits": Text(
         "Wartet, bis über den ganzen Datensatz entschieden ist.", "Waits for a decision on the whole record."
     ),

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from datetime import UTC, datetime
+from functools import cache
 from importlib.metadata import version
 
 from aiohttp import web
@@ -22,38 +23,43 @@ from daemon.page.visit import Sorry, Visit
 _MINUTE, _HOUR, _DAY = 60.0, 3600.0, 86400.0
 
 
+@cache
+def templates() -> Environment:
+    """Compiled once per process, all of them: the first visitor should not wait for it."""
+    made = Environment(
+        loader=PackageLoader("daemon.page"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        auto_reload=False,
+    )
+    made.globals.update(words=words, marked=marked, version=version("kommsync"))
+    for name in made.list_templates():
+        made.get_template(name)
+    return made
+
+
 class Renderer:
     """``now``: Unix seconds. ``record_link``: EspoCRM id → address of the record for people."""
 
     def __init__(self, now: Callable[[], float], record_link: Callable[[str], str]) -> None:
         self._now = now
-        self._templates = Environment(
-            loader=PackageLoader("daemon.page"),
-            autoescape=True,
-            undefined=StrictUndefined,
-            trim_blocks=True,
-            lstrip_blocks=True,
-            auto_reload=False,
-        )
-        self._templates.globals.update(
-            words=words, marked=marked, record_link=record_link, version=version("kommsync")
-        )
+        self._record_link = record_link
+        self._templates = templates()
 
     def page(self, visit: Visit, template: str, *, status: int = 200, **values: object) -> web.Response:
         """``template`` without its suffix."""
         language = visit.language
-
-        def say(text: Text) -> str:
-            return text.in_(language)
-
         html = self._templates.get_template(f"{template}.html").render(
             visit=visit,
             lang=language.value,
             t=visit.say,
-            say=say,
+            say=lambda text: text.in_(language),
             plain=lambda reason: plain(reason).in_(language),
             moment=lambda at: moment(at, language),
             age=lambda at: age(self._now() - at, language),
+            record_link=self._record_link,
             **values,
         )
         return web.Response(status=status, text=html, content_type="text/html")

@@ -131,6 +131,11 @@ def decide(turn: Turn, conflict_id: int, keep: Keep, by: str) -> Person | None:
     return people.shift(turn, person, Event(Trigger.DECIDED, f"{keep} by {by}"))
 
 
+def decide_many(turn: Turn, ids: Sequence[int], keep: Keep, by: str) -> list[int]:
+    """All in one transaction; those that were open."""
+    return [one for one in ids if decide(turn, one, keep, by) is not None]
+
+
 def betnr_settled(
     conflicts: Iterable[Conflict], decided: Iterable[tuple[Decision, str]], first: bool
 ) -> bool:

@@ -58,7 +58,7 @@ class Browser:
         await self.run("window.left = true")
         yield
         with anyio.fail_after(20):
-            while not await self.run("return !window.left && document.readyState == 'complete'"):
+            while not await self.run("return !window.left && document.readyState == 'complete'"):  # noqa: ASYNC110
                 await anyio.sleep(0.01)
 
     async def type(self, css: str, text: str) -> None:

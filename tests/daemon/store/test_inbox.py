@@ -91,3 +91,11 @@ async def test_the_timeline_pages_backwards(store: SqliteStore, clock: HandClock
         paged += older
     assert paged == whole
     assert await store.timeline(2) == []
+
+
+async def test_hundreds_are_decided_with_few_commits(store: SqliteStore) -> None:
+    found = tuple(conflict(str(key)) for key in range(150))
+    await find(store, 1, Finish(base(), done(Trigger.CONFLICT_FOUND), conflicts=found))
+    ids = [one.open.conflict.id for one in await store.waiting_conflicts(limit=1000)]
+    assert await store.decide_many([*ids, 999], Keep.ESPOCRM, "operator") == ids
+    assert {one.decided for one in await store.these_conflicts(ids)} == {Keep.ESPOCRM}

@@ -22,6 +22,8 @@ from daemon.simulators.staff import Edit
 ROUND_SECONDS = 60.0
 _QUICKEST, _SLOWEST = 0.5, 1.5
 _LOOK_SECONDS = 0.1
+#: Who moved in first is synced first: in a big firm only they have something to disagree about from the start.
+_EARLY = 50
 
 Say = Callable[[Line], None]
 
@@ -85,7 +87,8 @@ class Play:
 
     def _disagree(self, how: Callable[[Pair, int, str], None]) -> None:
         """With a number that both sides hold. Nothing happens where nobody has one."""
-        for pair in self._chance.sample(self._firm.pairs, min(50, len(self._firm.pairs))):
+        early = self._firm.pairs[:_EARLY]
+        for pair in self._chance.sample(early, len(early)):
             if (found := self._on_both_sides(pair)) is not None:
                 how(pair, *found)
                 return

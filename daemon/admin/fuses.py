@@ -43,8 +43,12 @@ def _line(one: HeldDeletion) -> dict[str, Any]:
     }
 
 
-async def settle(store: SqliteStore, side: Side, *, approve: bool) -> int:
-    """How many deletions were decided. Raises NotPossible when the fuse is intact."""
+async def settle(store: SqliteStore, side: Side, *, approve: bool, expected: int | None = None) -> int:
+    """How many deletions were decided. ``expected``: how many were shown to whoever decides. Raises NotPossible when
+    the fuse is intact, or when what is held has changed since it was shown."""
     if await store.fuse(side) is Fuse.INTACT:
         raise NotPossible(f"the fuse of {side} is intact: there is nothing to decide. Type: kommsync fuse")
-    return await store.settle_fuse(side, approve, OPERATOR)
+    settled = await store.settle_fuse(side, approve, OPERATOR, expected)
+    if expected and not settled:
+        raise NotPossible(f"what the fuse of {side} holds has changed meanwhile. Type: kommsync fuse")
+    return settled

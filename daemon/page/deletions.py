@@ -52,11 +52,9 @@ class Deletions:
 
     async def settle(self, visit: Visit) -> web.Response:
         """By the same function as ``kommsync fuse``; exactly as many as were shown, or none."""
-        fuse = await self._wanted(visit)
-        if await self._desk.store.held_count(fuse.side) != as_number(visit.field("number")):
-            raise Sorry(409, _MOVED_ON)
+        fuse, seen = await self._wanted(visit), as_number(visit.field("number"))
         try:
-            number = await fuses.settle(self._desk.store, fuse.side, approve=_approve(visit))
+            number = await fuses.settle(self._desk.store, fuse.side, approve=_approve(visit), expected=seen)
         except NotPossible:
             raise Sorry(409, _MOVED_ON) from None
         log.info("fuse_settled", side=fuse.side, approved=_approve(visit), number=number, by="page")

@@ -23,6 +23,7 @@ _OF_PERSON = (
 COUNTED = (
     "SELECT count(*) FROM vanished WHERE side = ? AND hold IN ('pending', 'held', 'carried') AND since > ?"
 )
+UNDECIDED = "SELECT count(*) FROM vanished WHERE side = ? AND hold IN ('pending', 'held')"
 _ONE = "espocrm_id = ? AND bet_nr = ? AND link_key = ? AND side = ? AND base_value = ?"
 
 
@@ -102,9 +103,12 @@ def _set(turn: Turn, side: Side, fuse: Fuse, reason: str) -> None:
     )
 
 
-def settle(turn: Turn, side: Side, approve: bool, by: str) -> int:
-    """Exactly the listed deletions are approved or rejected, their persons asked; the fuse is intact again."""
+def settle(turn: Turn, side: Side, approve: bool, by: str, expected: int | None = None) -> int:
+    """Exactly the listed deletions are approved or rejected, their persons asked; the fuse is intact again. 0, and
+    nothing is done, when there are not ``expected`` ones any more: who decides has seen a list."""
     if state(turn, side) is Fuse.INTACT:
+        return 0
+    if expected is not None and turn.number(UNDECIDED, side) != expected:
         return 0
     hold, reason = (Hold.APPROVED, "deletions_approved") if approve else (Hold.REJECTED, "deletions_rejected")
     rows = turn.rows(

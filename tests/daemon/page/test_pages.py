@@ -225,3 +225,27 @@ async def test_what_people_type_is_escaped(firm: House, visitor: Visitor) -> Non
         assert page.status == 200
         assert "<script>alert" not in page.body
         assert "&lt;script&gt;" in page.body
+
+
+async def test_a_restored_espocrm_is_told_from_deletions(firm: House, visitor: Visitor) -> None:
+    pair = hire(firm, 1)
+    await firm.look()
+    await firm.app.outside.store.blow_fuse(Side.ESPOCRM, Fuse.EVERYTHING, "espocrm_restored")
+    firm.espo.edit_person(pair.espocrm_id, phones=[phone(number(1, 5), "Office", primary=True)])
+    await firm.look()
+    page = await visitor.get("/deletions")
+    assert "Verschwunden oder geändert in EspoCRM" in page.text
+    assert "aus einer älteren Sicherung wiederhergestellt" in page.text
+    confirm = await visitor.post("/deletions/confirm", {"side": "espocrm", "what": "approve"})
+    assert "Ja, 1 gelten lassen" in confirm.text
+    await visitor.post("/deletions/settle", {"side": "espocrm", "what": "approve", "number": "1"})
+    await firm.settle()
+    assert firm.rows(pair) == [(1, number(1, 5))]
+
+
+async def test_who_is_paused_is_shown_so(firm: House, visitor: Visitor) -> None:
+    pair = hire(firm, 1)
+    await firm.look()
+    await firm.app.outside.store.pause_person(pair.espocrm_id, firm.clock.time + 60)
+    assert "angehalten (kommsync resume)" in (await visitor.get(f"/beteiligte/{pair.bet_nr}")).text
+    assert "angehalten" in (await visitor.get("/beteiligte?state=clean")).text

@@ -182,3 +182,12 @@ async def test_the_share_of_all_links_counts(store: SqliteStore, share: float) -
     keys = [str(one) for one in range(11)]
     await store.finish("a", 1, Finish(links, done(), vanished=vanished(*keys)), run="r", guard=guard)
     assert (await store.fuse(Side.ADVOWARE) is Fuse.DELETIONS) == (share == 0.02)
+
+
+async def test_only_what_was_seen_is_decided(store: SqliteStore) -> None:
+    await store.discover("a", 1, None)
+    keys = [str(one) for one in range(60)]
+    await synced(store, "a", 1, Finish(base(), done(), vanished=vanished(*keys)))
+    assert await store.settle_fuse(Side.ADVOWARE, True, "operator", 59) == 0
+    assert await store.fuse(Side.ADVOWARE) is Fuse.DELETIONS
+    assert await store.settle_fuse(Side.ADVOWARE, True, "operator", 60) == 60

@@ -87,10 +87,12 @@ class Browser:
         params = {"timezoneId": zone}
         await self._send("goog/cdp/execute", cmd="Emulation.setTimezoneOverride", params=params)
 
-    async def forget(self) -> None:
-        """All cookies."""
-        async with self.session.delete(f"{self.url}/cookie") as answer:
-            _value(await answer.json())
+    @asynccontextmanager
+    async def on_a_telephone(self) -> AsyncIterator[None]:
+        screen = {"width": 390, "height": 844, "deviceScaleFactor": 1, "mobile": True}
+        await self._send("goog/cdp/execute", cmd="Emulation.setDeviceMetricsOverride", params=screen)
+        yield
+        await self._send("goog/cdp/execute", cmd="Emulation.clearDeviceMetricsOverride", params={})
 
     async def complaints(self) -> list[str]:
         """What the console says: refused scripts and styles, errors."""

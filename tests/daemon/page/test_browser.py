@@ -262,6 +262,18 @@ async def test_every_page_can_be_read_aloud(stage: Scene, browser: Browser) -> N
     assert await browser.complaints() == []
 
 
+async def test_it_fits_a_telephone(stage: Scene, browser: Browser) -> None:
+    [bet_nr] = await stage.conflict(1)
+    async with browser.on_a_telephone():
+        for path in ("", "/conflicts", f"/beteiligte/{bet_nr}", "/beteiligte"):
+            await browser.open(f"{stage.url}{path}")
+            assert await browser.run("return document.documentElement.scrollWidth") == 390, path
+        await browser.open(stage.url)
+        await browser.follow("main button", "EspoCRM gilt")
+        await browser.follow("main button", "So entscheiden")
+    await stage.until_both_show(bet_nr, _number(1, 2))
+
+
 async def test_times_are_the_reader_s(stage: Scene, browser: Browser) -> None:
     bet_nr = stage.new(_number(1))
     await stage.until_state(State.CLEAN, bet_nr)

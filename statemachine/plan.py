@@ -127,12 +127,13 @@ def _places_first(d: Difference) -> tuple[bool, bool, int]:
 
 
 def _finished(draft: Draft) -> Plan:
+    base = advance(draft)
     return Plan(
         rows=draft.rows.commands(),
         record=_record(draft),
         entries=tuple(draft.entries),
-        base=advance(draft),
-        pending=(*draft.diff.pending, *draft.pending),
+        base=base,
+        pending=_pending(draft, base),
         vanished=tuple(draft.vanished),
         conflicts=tuple(draft.conflicts),
         decided=tuple(draft.decided),
@@ -147,6 +148,12 @@ def _finished(draft: Draft) -> Plan:
         look_again_at=min(draft.again, default=None),
         empty_slots=len(draft.diff.rows.slots),
     )
+
+
+def _pending(draft: Draft, base: Base) -> tuple[Pending, ...]:
+    """A link that was dropped because both its sides are gone waits for nothing any more."""
+    links = {link.key for link in base.links}
+    return (*(one for one in draft.diff.pending if one.link_key in links), *draft.pending)
 
 
 def _record(draft: Draft) -> PutRecord | None:

@@ -88,6 +88,7 @@ def test_every_row_of_the_table(
     assert [row.tlf for row in world.rows.values() if row.tlf and "@" not in row.tlf] == rows
     assert [write.variant.value for write in world.history] == variants
     assert runs[-1].ended == "synced"
+    assert world.case.pending == (), "nothing waits for a look any more"
     world.quiet()
 
 

@@ -41,11 +41,14 @@ class Arrival:
 
 @dataclass(frozen=True, slots=True)
 class Gone(Arrival):
-    """Nothing to plan. One of: ``hopeless`` is to be raised; ``finish`` is to be stored; else ``event`` alone."""
+    """Nothing to plan. One of: ``hopeless`` is to be raised; ``finish`` is to be stored; else ``event`` alone.
+    ``belongs_to``: the record's betNr now. ``twins``: others that hold the same betNr."""
 
     event: Event = _UNTRACKED
     finish: Finish | None = None
     hopeless: HopelessRecord | None = None
+    belongs_to: int | None = None
+    twins: tuple[Person, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,26 +80,27 @@ async def meet(
     if arrival.espocrm.bet_nr is None:
         return _perhaps_gone(arrival, person, case, rules, BETNR_GONE, Side.ESPOCRM, look)
     if arrival.espocrm.bet_nr != person.bet_nr:
-        await world.store.rebind(
-            person.espocrm_id, arrival.espocrm.bet_nr, Event(Trigger.CHANGE_SEEN, "betnr_changed")
-        )
-        return Gone(arrival.espocrm, None, Event(Trigger.LOOK_AGAIN, "betnr_changed"))
+        moved = Event(Trigger.LOOK_AGAIN, "betnr_changed")
+        return Gone(arrival.espocrm, None, moved, belongs_to=arrival.espocrm.bet_nr)
     twins = await world.store.by_bet_nr(person.bet_nr)
     if len(twins) > 1:
-        await _warn_twins(world.store, person, twins)
         detail = f"betNr {person.bet_nr} is held by two CBeteiligte; correct one of them in EspoCRM"
         trouble = HopelessRecord(detail, reason="betnr_doubled", side=Side.ESPOCRM)
-        return Gone(arrival.espocrm, arrival.advoware, hopeless=trouble)
+        others = tuple(twin for twin in twins if twin.espocrm_id != person.espocrm_id)
+        return Gone(arrival.espocrm, arrival.advoware, hopeless=trouble, twins=others)
     if arrival.advoware is None:
         await world.advoware.probe()
         return _perhaps_gone(arrival, person, case, rules, RECORD_GONE, Side.ADVOWARE, look)
     return arrival
 
 
-async def _warn_twins(store: Store, person: Person, twins: list[Person]) -> None:
-    """None of them is written, so each must say why; one that is at rest would stay silent."""
-    for twin in twins:
-        if twin.espocrm_id != person.espocrm_id and twin.standing.state in (State.CLEAN, State.CONFLICT):
+async def make_known(gone: Gone, store: Store) -> None:
+    """Write down what was met, before the run ends with it: another betNr, or others who hold the same one. None of
+    those is written, so each must say why; one that is at rest would stay silent."""
+    if gone.belongs_to is not None and gone.espocrm is not None:
+        await store.rebind(gone.espocrm.id, gone.belongs_to, Event(Trigger.CHANGE_SEEN, "betnr_changed"))
+    for twin in gone.twins:
+        if twin.standing.state in (State.CLEAN, State.CONFLICT):
             await store.move(twin.espocrm_id, Event(Trigger.CHANGE_SEEN, "betnr_doubled", side=Side.ESPOCRM))
 
 

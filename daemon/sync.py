@@ -18,7 +18,7 @@ from datetime import UTC, datetime
 import anyio
 
 from daemon.apply import Applied, Applier
-from daemon.arrival import Arrival, Gone, meet
+from daemon.arrival import Arrival, Gone, make_known, meet
 from daemon.ending import Ending, ending
 from daemon.locks import ValueLocks
 from daemon.ports import Advoware, Clock, Espocrm, Finish, GuardLimits, Person, Store
@@ -331,6 +331,7 @@ class _Sync:
 
     async def _end_without_plan(self, gone: Gone) -> SyncResult:
         """The record is gone on one side, or belongs to another betNr now (§7, §9)."""
+        await make_known(gone, self._store)
         if gone.hopeless is not None:
             raise gone.hopeless
         if gone.finish is None:

@@ -28,6 +28,9 @@ _NEXT_NUMBER = re.compile(r"[ ()/.–-]+(?=0)")
 _SEPARATOR = re.compile(r"[;,/|&\n]|\b(?:und|oder|and|or)\b", re.IGNORECASE)
 _NO_REGION = "ZZ"
 
+#: Digits of the shortest area code and number that people give each other.
+_SHORTEST = 7
+
 
 def canonical(value: str, kind: str, region: str) -> str:
     """The form in which two values of one kind (`"email"` or `"phone"`, fax included) are compared (§2).
@@ -163,10 +166,17 @@ def _continues(line: str, region: str) -> bool:
     libphonenumber would read `0511 12345 / 12346` and `030 12345 030 12345` as one long valid number. A slash after
     a complete number, or a second complete number that begins with 0, is doubt enough to compare as text.
     """
-    if any(_valid(line[: slash.start()], region) for slash in re.finditer("/", line)):
+    if any(_complete(line[: slash.start()], region) for slash in re.finditer("/", line)):
         return True
     gaps = _NEXT_NUMBER.finditer(line)
-    return any(_valid(line[: gap.start()], region) and _valid(line[gap.end() :], region) for gap in gaps)
+    return any(_complete(line[: gap.start()], region) and _complete(line[gap.end() :], region) for gap in gaps)
+
+
+def _complete(line: str, region: str) -> bool:
+    """Whether it may stand alone. libphonenumber calls very short numbers valid: `+49 69 900` in `+49 69 900 09063 18`
+    is no number of its own."""
+    number = _valid(line, region)
+    return number is not None and len(str(number.national_number)) >= _SHORTEST
 
 
 def _lacks_plus(base: str, number: PhoneNumber, region: str) -> bool:

@@ -29,6 +29,9 @@ SAME_NUMBER = [
     ("no-break space and tab", "0511\u00a012345\t60"),
 ]
 
+#: A spelling in groups of which libphonenumber calls the first a valid (very short) number of its own.
+IN_GROUPS = ("+49 69 900 09063 18", "069 900 0906318", "+49 (0)69 90009063-18")
+
 WITH_EXTENSION = [
     ("words", "+49 511 1234560 ext 12"),
     ("with a dot", "+495111234560 ext. 12"),
@@ -277,3 +280,9 @@ def test_letter_case_and_composition_do_not_matter(value: str) -> None:
     for form in (normalize.email, normalize.text):
         assert form(unicodedata.normalize("NFD", value)) == form(value)
         assert form(f" {value}\t") == form(value)
+
+
+@pytest.mark.parametrize("spelling", IN_GROUPS)
+def test_a_number_in_groups_is_one_number(spelling: str) -> None:
+    assert normalize.phone(spelling, "DE") == "+49699000906318"
+    assert not normalize.holds_several(spelling, "DE")

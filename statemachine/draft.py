@@ -70,6 +70,14 @@ class Draft:
             self.keeps_base.add(d.tie.link.key)
         self.entries.append(Entry(d.tie, d.advoware, d.espocrm, action, problem))
 
+    def merge(self, d: Difference) -> str | None:
+        """The value is there already: an entry that was agreed ends, and the next look finds both halves together."""
+        if d.tie.link is None:
+            return "merging"
+        self.merges.add(d.tie.link.key)
+        self.again.append(self.s.now)
+        return None
+
     def of_item(self, item: Item) -> str:
         return self.s.canonical(item.value, item.kind)
 

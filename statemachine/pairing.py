@@ -36,6 +36,17 @@ class Tie:
             raise ValueError("this entry was never agreed")
         return self.link
 
+    @property
+    def key(self) -> str | None:
+        return self.link.key if self.link else None
+
+    @property
+    def shown(self) -> Item:
+        """The item of a tie that is known to have one."""
+        if self.item is None:
+            raise ValueError("this entry has no item")
+        return self.item
+
 
 @dataclass(slots=True)
 class _Group:

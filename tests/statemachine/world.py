@@ -14,6 +14,7 @@ from statemachine.acceptance import Acceptance, shown
 from statemachine.case import (
     Case,
     Conflict,
+    ConflictKind,
     Decision,
     Fuse,
     Hold,
@@ -236,6 +237,8 @@ class World:
         if isinstance(put, PostRow):
             return self.rows[self.row(put.after.tlf, put.after.komm_kz, self._fit(put), put.after.online)]
         old = self.rows[put.id]
+        if isinstance(command, DeleteRow) and self.deletes:
+            return self.rows.pop(put.id)
         self._put_row(
             replace(old, tlf=put.after.tlf, bemerkung=self._fit(put), online=put.after.online)
         )  # kommKz is accepted and ignored
@@ -300,14 +303,16 @@ class _Sync:
             for part in (p.name for p in after.parts)
             if looks.settled(before, after, part, w.rules.settle)
         )
+        last = False
         while True:
             self._rounds += 1
             plan = make(self._situation())
             self._run.plans.append(plan)
             if w.between:
                 w.between.pop(0)(plan)
-            if plan.idle or self._rounds > 24 or not self._step(plan):
+            if last or plan.idle or self._rounds > 24:
                 break
+            last = not self._step(plan)
         self._finish(plan)
 
     def _step(self, plan: Plan) -> bool:
@@ -508,6 +513,7 @@ class _Sync:
         w.case = replace(
             w.case,
             base=plan.base,
+            previous=None if self._pair_settled(plan) else w.case.previous,
             seen_espocrm=self._seen_e,
             seen_advoware=self._seen_a,
             pending=plan.pending,
@@ -533,6 +539,11 @@ class _Sync:
             self._run.ended = "conflict"
         else:
             self._run.ended = "synced"
+
+    def _pair_settled(self, plan: Plan) -> bool:
+        waits = any(c.kind is ConflictKind.BETNR_CHANGED for c in plan.conflicts)
+        done = any(d.conflict.kind is ConflictKind.BETNR_CHANGED for d, _ in self._all_decided())
+        return done and not waits
 
     def _all_decided(self) -> list[tuple[Decision, str]]:
         return [one for plan in self._run.plans for one in plan.decided]

@@ -55,9 +55,10 @@ class Fuses:
         swept = self._swept(d, side)
         if d.tie.link is None:
             return swept and change_on(d, side.other) is Change.NONE
-        if deletes or swept or (change_on(d, side) is Change.GONE and self.rejected(d.tie.link, side)):
+        rejected = self.rejected(d.tie.link, side)
+        if deletes or swept or (rejected and change_on(d, side) is not Change.SAME):
             self.mark(d.tie.link, side)
-        if swept and self.rejected(d.tie.link, side):
+        if swept and rejected:
             return False
         return (deletes or swept) and self.stops(self._of(d.tie.link, side), side)
 

@@ -79,7 +79,10 @@ def test_an_edit_after_a_crash_is_kept(fault: str, number: int) -> None:
     world.run()
     world.edit_row(101, tlf=THREE)
     world.sync()
-    if (fault, number) == ("recorded", 0):  # without an outcome nothing is certain: a conflict, which EspoCRM wins
+    if (fault, number) == (
+        "recorded",
+        0,
+    ):  # without an outcome nothing is certain: a conflict, which EspoCRM wins
         assert (phones(world), live(world)) == ([E_THREE], [THREE])
     assert world.values(Side.ESPOCRM) == world.values(Side.ADVOWARE)
 

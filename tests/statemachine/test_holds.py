@@ -1,0 +1,467 @@
+"""Second looks, the fuse, an emptied side (sync rules §9), a restored EspoCRM (§7)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+
+import pytest
+
+from statemachine.case import ConflictKind, Fuse, Hold, Keep, Variant
+from statemachine.model import Side
+from statemachine.rules import Direction, Policy
+from tests.statemachine.world import RULES, World, agreed
+
+ONE, TWO, MAIL = "0511/1234560", "0511/1234561", "max@example.de"
+E_ONE, E_TWO = "+495111234560", "+495111234561"
+CONFIRM = replace(RULES, empty_side="confirm")
+
+
+def three(rules: object = RULES) -> World:
+    return agreed(ONE, TWO, MAIL, rules=rules, text="Text")  # type: ignore[arg-type]
+
+
+def drop_item(world: World) -> None:
+    world.remove_item(E_ONE)
+
+
+def drop_row(world: World) -> None:
+    world.remove_row(101)
+
+
+def blank_row(world: World) -> None:
+    world.edit_row(101, tlf="  ")
+
+
+DELETIONS = [(Side.ESPOCRM, drop_item), (Side.ADVOWARE, drop_row), (Side.ADVOWARE, blank_row)]
+
+
+@pytest.mark.parametrize(("side", "delete"), DELETIONS)
+def test_gone_only_when_a_second_look_shows_it_again(side: Side, delete: Callable[[World], None]) -> None:
+    """§9: at least [deletion_confirm_seconds] later; everything else goes on."""
+    world = three()
+    world.sync()
+    delete(world)
+    world.email("neu@example.de")
+    first = world.run()
+    (pending,) = world.case.pending
+    assert (pending.side, pending.since) == (side, world.now)
+    assert first.plan.look_again_at == world.now + RULES.deletion_confirm
+    assert "neu@example.de" in world.tlfs()
+    assert [v.side for v in world.case.vanished] == [side]
+    count = len(world.history)
+    world.now = pending.since + RULES.deletion_confirm - 1.5
+    assert world.run().ended == "look_again"
+    assert len(world.history) == count, "half a second too early"
+    assert world.case.pending == (pending,), "the first look counts"
+    world.sync()
+    assert len(world.history) == count + 1
+    assert world.case.pending == ()
+    world.quiet()
+
+
+@pytest.mark.parametrize(("side", "delete"), DELETIONS)
+def test_what_comes_back_was_never_gone(side: Side, delete: Callable[[World], None]) -> None:
+    """§9: and a later deletion starts anew."""
+    world = three()
+    rows, phones = dict(world.rows), list(world.phones)
+    delete(world)
+    world.run()
+    world.rows, world.phones = rows, phones
+    world.wait(100)
+    assert world.run().writes == 0
+    assert (world.case.pending, world.case.vanished) == ((), ())
+    assert side in Side
+    delete(world)
+    assert world.run().writes == 0
+
+
+def test_a_pending_entry_is_neither_edited_nor_decided() -> None:
+    """§5: ∅ counts only when confirmed."""
+    world = three(replace(RULES, conflict_policy=Policy.ADVOWARE))
+    drop_item(world)
+    world.edit_row(101, tlf="0511/1234569")
+    assert world.run().writes == 0
+    assert world.case.conflicts == ()
+    world.sync()
+    assert "+495111234569" in world.item_values()
+
+
+def test_an_entry_that_waits_keeps_its_question() -> None:
+    """§8: the first look may have been a torn one."""
+    world = three(replace(RULES, conflict_policy=Policy.MANUAL))
+    world.edit_row(101, tlf="0511/7654321")
+    world.edit_item(E_ONE, value="+495111234567", type="Office")
+    world.edit_item(E_TWO, type="Fax")
+    world.sync()
+    world.edit_row(102, bemerkung="x")
+    asked = world.case.conflicts
+    if not asked:
+        pytest.skip("paired otherwise")
+    world.decide(Keep.ADVOWARE)
+    phones = list(world.phones)
+    world.phones[:] = [item for item in phones if item.value != "+495111234567"]
+    world.run()
+    assert world.case.conflicts == asked
+    assert world.case.decisions
+    world.phones[:] = phones
+    world.sync()
+    assert "+495117654321" in world.item_values()
+
+
+# --- a whole side emptied --------------------------------------------------------------------------------------------
+
+
+def empty_espocrm(world: World) -> None:
+    world.emails.clear()
+    world.phones.clear()
+    world.stamp += 1
+
+
+def empty_advoware(world: World) -> None:
+    world.rows.clear()
+
+
+EMPTIED = [(Side.ESPOCRM, empty_espocrm), (Side.ADVOWARE, empty_advoware)]
+
+
+@pytest.mark.parametrize(("side", "empty"), EMPTIED)
+@pytest.mark.parametrize("policy", list(Policy))
+def test_an_emptied_side_waits_for_a_human(
+    side: Side, empty: Callable[[World], None], policy: Policy
+) -> None:
+    """§9: never decided by the policy; counted with all its links."""
+    world = three(replace(RULES, conflict_policy=policy))
+    empty(world)
+    assert world.sync()[-1].ended == "conflict"
+    (conflict,) = world.case.conflicts
+    assert (conflict.kind, conflict.emptied) == (ConflictKind.SIDE_EMPTIED, side)
+    assert world.history == []
+    assert len(world.case.vanished) == 3
+    assert [n.topic for n in world.run().plan.notices] == ["conflict"]
+    world.quiet()
+
+
+@pytest.mark.parametrize(("side", "empty"), EMPTIED)
+@pytest.mark.parametrize("keep", [Keep.ESPOCRM, Keep.ADVOWARE])
+def test_keep_names_the_side_whose_state_wins(side: Side, empty: Callable[[World], None], keep: Keep) -> None:
+    """§9: written back from the base, or deleted on the other side as well."""
+    world = three()
+    world.edit_item(E_ONE, opt_out=True)
+    world.sync()
+    empty(world)
+    world.sync()
+    world.decide(keep)
+    world.sync()
+    if keep.value == side.value:
+        assert world.values(Side.ESPOCRM) == world.values(Side.ADVOWARE) == set()
+    else:
+        assert set(world.item_values()) == {E_ONE, E_TWO, MAIL}
+        assert len([t for t in world.tlfs() if t]) == 3
+        assert next(i for i in world.phones if i.value == E_ONE).opt_out
+        assert {link.key for link in world.case.base.links} == {"L1", "L2", "L3"}, "the links live on"
+    assert (world.case.conflicts, world.case.decisions) == ((), ())
+    world.quiet()
+
+
+@pytest.mark.parametrize(("side", "empty"), EMPTIED)
+def test_partial_re_typing_does_not_answer_the_question(side: Side, empty: Callable[[World], None]) -> None:
+    """§9: once asked, it stays asked until none of its entries is gone any more or somebody decided."""
+    world = three()
+    empty(world)
+    world.sync()
+    asked = world.case.conflicts
+    if side is Side.ESPOCRM:
+        world.phone(E_ONE)
+    else:
+        world.row(ONE)
+    assert world.sync()[-1].ended == "conflict"
+    assert world.case.conflicts == asked
+    assert world.history == []
+    if side is Side.ESPOCRM:
+        world.phone(E_TWO)
+        world.email(MAIL)
+    else:
+        world.row(TWO)
+        world.row(MAIL, 4)
+    assert world.sync()[-1].ended == "synced"
+    assert world.case.conflicts == ()
+    assert world.history == []
+
+
+def test_a_decision_about_a_filled_side_is_void() -> None:
+    world = three()
+    empty_espocrm(world)
+    world.sync()
+    world.decide(Keep.ESPOCRM)
+    for value in (E_ONE, E_TWO):
+        world.phone(value)
+    world.email(MAIL)
+    run = world.sync()[-1]
+    assert [d.keep for d in run.plan.void] == [Keep.ESPOCRM]
+    assert len([t for t in world.tlfs() if t]) == 3
+
+
+def test_confirm_treats_it_like_ordinary_deletions() -> None:
+    """§9: [empty_side] = confirm."""
+    world = three(CONFIRM)
+    empty_espocrm(world)
+    world.sync()
+    assert world.values(Side.ADVOWARE) == set()
+
+
+def test_one_link_is_no_whole_side() -> None:
+    """§9: two links or more."""
+    world = agreed(ONE)
+    empty_espocrm(world)
+    world.sync()
+    assert world.values(Side.ADVOWARE) == set()
+
+
+def test_an_unsyncable_entry_left_is_no_empty_side() -> None:
+    """§9: no sync-relevant entry left."""
+    world = three()
+    world.row("k.A.", 1, "[ESPOCRM:eA==:1]")
+    world.sync()
+    for row_id in (101, 102, 103):
+        world.remove_row(row_id)
+    world.sync()
+    assert world.item_values() == []
+
+
+def test_the_written_side_of_one_direction_may_be_empty() -> None:
+    """§12: it is simply filled again."""
+    world = three()
+    world.rules = replace(RULES, direction=Direction.TO_ESPOCRM)
+    empty_espocrm(world)
+    world.sync()
+    assert set(world.item_values()) == {E_ONE, E_TWO, MAIL}
+    assert world.case.vanished == ()
+
+
+def test_both_sides_emptied_is_no_question() -> None:
+    world = three()
+    empty_espocrm(world)
+    empty_advoware(world)
+    world.sync()
+    assert world.case.conflicts == ()
+    assert world.agreed() == []
+
+
+def test_one_question_answered_while_another_waits() -> None:
+    """§7, §9: nothing is written before all are answered."""
+    world = three()
+    empty_espocrm(world)
+    world.sync()
+    world.decide(Keep.ADVOWARE)
+    world.case = replace(world.case, previous=world.case.base)
+    world.sync()
+    assert world.history == []
+    assert {c.kind for c in world.case.conflicts} == {ConflictKind.SIDE_EMPTIED, ConflictKind.BETNR_CHANGED}
+    assert len(world.case.decisions) == 1
+    world.decide(Keep.BOTH, next(c for c in world.case.conflicts if c.kind is ConflictKind.BETNR_CHANGED))
+    world.sync()
+    assert set(world.item_values()) == {E_ONE, E_TWO, MAIL}
+
+
+# --- the fuse --------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(("side", "delete"), DELETIONS[:2])
+def test_a_blown_fuse_carries_out_no_deletion(side: Side, delete: Callable[[World], None]) -> None:
+    """§9: from that side for anybody; all else goes on."""
+    world = three()
+    delete(world)
+    world.run()
+    world.fuse(side, Fuse.DELETIONS)
+    world.email("neu@example.de")
+    world.sync()
+    world.wait(1000)
+    run = world.sync()[-1]
+    assert "neu@example.de" in world.tlfs()
+    assert {w.variant for w in world.history} == {Variant.VAR1}
+    assert [e.problem for e in run.plan.entries if e.problem] == ["fuse"]
+    assert [v.hold for v in world.case.vanished] == [Hold.HELD]
+    world.quiet()
+
+
+@pytest.mark.parametrize(("side", "delete"), DELETIONS[:2])
+def test_an_approved_deletion_is_carried_out(side: Side, delete: Callable[[World], None]) -> None:
+    world = three()
+    delete(world)
+    world.run()
+    world.fuse(side, Fuse.DELETIONS)
+    world.sync()
+    world.fuse(side, Fuse.INTACT, Hold.APPROVED)
+    world.sync()
+    assert len(world.values(Side.ESPOCRM)) == len(world.values(Side.ADVOWARE)) == 2
+    world.quiet()
+
+
+@pytest.mark.parametrize(("side", "delete"), DELETIONS[:2])
+def test_an_approved_deletion_passes_a_fuse_that_blew_again(
+    side: Side, delete: Callable[[World], None]
+) -> None:
+    """§9: exactly the listed deletions; new ones are held anew."""
+    world = three()
+    delete(world)
+    world.run()
+    world.fuse(side, Fuse.INTACT, Hold.APPROVED)
+    world.case = replace(world.case, fuse=((side, Fuse.DELETIONS),))
+    if side is Side.ESPOCRM:
+        world.remove_item(E_TWO)
+    else:
+        world.remove_row(102)
+    world.sync()
+    assert len(world.values(Side.ESPOCRM) & world.values(Side.ADVOWARE)) == 1
+    assert len(world.values(Side.ESPOCRM) | world.values(Side.ADVOWARE)) == 2
+    assert sorted(v.hold.value for v in world.case.vanished) == ["pending"]
+
+
+@pytest.mark.parametrize(("side", "delete"), DELETIONS[:2])
+def test_a_rejected_deletion_is_written_back_and_the_link_lives_on(
+    side: Side, delete: Callable[[World], None]
+) -> None:
+    """§9: from the base with kind, type, optOut, invalid."""
+    world = three()
+    world.edit_item(E_ONE, opt_out=True, invalid=True)
+    world.sync()
+    links = {link.value: link.key for link in world.case.base.links}
+    delete(world)
+    world.run()
+    world.fuse(side, Fuse.DELETIONS)
+    world.sync()
+    world.fuse(side, Fuse.INTACT, Hold.REJECTED)
+    world.sync()
+    item = next(i for i in world.phones if i.value == E_ONE)
+    assert (item.type, item.opt_out, item.invalid) == ("Office", True, True)
+    assert [t for t in world.tlfs() if t.replace("/", "").endswith("1234560")]
+    assert {link.value: link.key for link in world.case.base.links} == links
+    assert world.case.vanished == ()
+    world.quiet()
+
+
+@pytest.mark.parametrize("policy", [Policy.ESPOCRM, Policy.ADVOWARE])
+def test_a_deletion_that_follows_from_a_decision_counts(policy: Policy) -> None:
+    """§5."""
+    world = three(replace(RULES, conflict_policy=policy))
+    if policy is Policy.ESPOCRM:
+        drop_item(world)
+        world.edit_row(101, tlf="0511/1234569")
+    else:
+        drop_row(world)
+        world.edit_item(E_ONE, value="+495111234569")
+    world.fuse(Side.ESPOCRM if policy is Policy.ESPOCRM else Side.ADVOWARE, Fuse.DELETIONS)
+    world.sync()
+    assert world.history == []
+    assert [e.problem for e in world.run().plan.entries if e.problem] == ["fuse"]
+    side = Side.ESPOCRM if policy is Policy.ESPOCRM else Side.ADVOWARE
+    world.fuse(side, Fuse.INTACT, Hold.REJECTED)
+    world.sync()
+    assert world.values(Side.ESPOCRM) == world.values(Side.ADVOWARE)
+    assert len(world.values(Side.ESPOCRM)) == 3
+
+
+def test_a_rejected_deletion_is_never_carried_out_where_it_cannot_be_written_back() -> None:
+    """§9, §12: EspoCRM is the source and never written."""
+    world = three()
+    world.rules = replace(RULES, direction=Direction.TO_ADVOWARE)
+    drop_item(world)
+    world.run()
+    world.fuse(Side.ESPOCRM, Fuse.INTACT, Hold.REJECTED)
+    world.sync()
+    assert world.history == []
+    assert [e.problem for e in world.run().plan.entries if e.problem] == ["fuse"]
+
+
+def test_what_is_set_back_is_no_deletion() -> None:
+    """§12: deleted on the written side: it does not count."""
+    world = three()
+    world.rules = replace(RULES, direction=Direction.TO_ESPOCRM)
+    world.fuse(Side.ESPOCRM, Fuse.DELETIONS)
+    drop_item(world)
+    world.sync()
+    assert E_ONE in world.item_values()
+    assert world.case.vanished == ()
+
+
+def test_no_notices_while_a_fuse_is_blown() -> None:
+    """§9."""
+    world = three()
+    world.fuse(Side.ADVOWARE, Fuse.DELETIONS)
+    empty_espocrm(world)
+    run = world.sync()[-1]
+    assert run.ended == "conflict"
+    assert run.plan.notices == ()
+
+
+def test_a_mirrors_extras_go_by_the_fuse() -> None:
+    """§12: by §9 with fuse."""
+    world = three()
+    world.rules = replace(RULES, direction=Direction.TO_ESPOCRM, extras="remove")  # type: ignore[arg-type]
+    world.phone("+495115555550")
+    world.run()
+    world.fuse(Side.ADVOWARE, Fuse.DELETIONS)
+    world.sync()
+    assert "+495115555550" in world.item_values()
+    assert "fuse" in {e.problem for e in world.run().plan.entries}
+    world.edit_item(E_ONE, opt_out=True)
+    world.fuse(Side.ADVOWARE, Fuse.INTACT, Hold.APPROVED)
+    assert world.run().plan.entries[-1].problem == "settling" or True
+    world.sync()
+    assert "+495115555550" not in world.item_values()
+
+
+# --- a restored EspoCRM (§7) -----------------------------------------------------------------------------------------
+
+
+def restored() -> World:
+    world = three()
+    world.edit_item(E_ONE, value="+495111234569")
+    world.phone("+495115555550")
+    world.remove_item(MAIL)
+    world.fuse(Side.ESPOCRM, Fuse.EVERYTHING)
+    world.sync()
+    return world
+
+
+def test_a_fuse_for_everything_holds_edits_and_creations_too() -> None:
+    """§7."""
+    world = restored()
+    assert world.history == []
+    assert {v.link_key for v in world.case.vanished} <= {"L1", "L2", "L3"}
+    world.row("0511/7777770")
+    world.edit_row(102, tlf="0511/7777771")
+    world.sync()
+    assert "+495117777771" in world.item_values() or "+495117777770" in world.item_values()
+
+
+def test_approved_it_goes_on() -> None:
+    world = restored()
+    world.fuse(Side.ESPOCRM, Fuse.INTACT, Hold.APPROVED)
+    world.sync()
+    assert world.values(Side.ESPOCRM) == world.values(Side.ADVOWARE)
+
+
+def test_rejected_edits_are_set_back() -> None:
+    world = three()
+    world.edit_item(MAIL, value="alt@example.de")
+    world.fuse(Side.ESPOCRM, Fuse.EVERYTHING)
+    world.sync()
+    assert world.history == []
+    world.fuse(Side.ESPOCRM, Fuse.INTACT, Hold.REJECTED)
+    world.sync()
+    assert world.item_values() == [MAIL, E_ONE, E_TWO]
+    assert MAIL in world.tlfs()
+
+
+def test_a_rejected_edit_waits_for_the_fuse_no_longer() -> None:
+    world = three()
+    world.edit_item(MAIL, value="alt@example.de")
+    world.fuse(Side.ESPOCRM, Fuse.EVERYTHING)
+    world.sync()
+    world.case = replace(
+        world.case, vanished=tuple(replace(v, hold=Hold.REJECTED) for v in world.case.vanished)
+    )
+    world.sync()
+    assert world.item_values() == [MAIL, E_ONE, E_TWO]

@@ -90,23 +90,20 @@ def test_a_pending_entry_is_neither_edited_nor_decided() -> None:
 def test_an_entry_that_waits_keeps_its_question() -> None:
     """§8: the first look may have been a torn one."""
     world = three(replace(RULES, conflict_policy=Policy.MANUAL))
-    world.edit_row(101, tlf="0511/7654321")
-    world.edit_item(E_ONE, value="+495111234567", type="Office")
-    world.edit_item(E_TWO, type="Fax")
-    world.sync()
-    world.edit_row(102, bemerkung="x")
+    world.edit_row(103, tlf="moritz@example.de")
+    world.edit_item(MAIL, value="mia@example.de")
+    assert world.sync()[-1].ended == "conflict"
     asked = world.case.conflicts
-    if not asked:
-        pytest.skip("paired otherwise")
     world.decide(Keep.ADVOWARE)
-    phones = list(world.phones)
-    world.phones[:] = [item for item in phones if item.value != "+495111234567"]
-    world.run()
+    mails = list(world.emails)
+    world.emails.clear()
+    run = world.run()
     assert world.case.conflicts == asked
+    assert [n.topic for n in run.plan.notices] == ["conflict"]
     assert world.case.decisions
-    world.phones[:] = phones
+    world.emails[:] = mails
     world.sync()
-    assert "+495117654321" in world.item_values()
+    assert [item.value for item in world.emails] == ["moritz@example.de"]
 
 
 # --- a whole side emptied --------------------------------------------------------------------------------------------
@@ -407,7 +404,7 @@ def test_a_mirrors_extras_go_by_the_fuse() -> None:
     assert "fuse" in {e.problem for e in world.run().plan.entries}
     world.edit_item(E_ONE, opt_out=True)
     world.fuse(Side.ADVOWARE, Fuse.INTACT, Hold.APPROVED)
-    assert world.run().plan.entries[-1].problem == "settling" or True
+    assert "settling" in {e.problem for e in world.run().plan.entries}
     world.sync()
     assert "+495115555550" not in world.item_values()
 
@@ -433,7 +430,7 @@ def test_a_fuse_for_everything_holds_edits_and_creations_too() -> None:
     world.row("0511/7777770")
     world.edit_row(102, tlf="0511/7777771")
     world.sync()
-    assert "+495117777771" in world.item_values() or "+495117777770" in world.item_values()
+    assert {"+495117777771", "+495117777770"} <= set(world.item_values()), "Advoware's go on"
 
 
 def test_approved_it_goes_on() -> None:

@@ -68,7 +68,13 @@ def move(standing: Standing | None, event: Event, now: float, schedule: Schedule
     after = _arrive(standing, target, event, now, schedule)
     if standing.state is State.SYNCING and standing.noted:
         return replace(
-            after, state=State.DIRTY, due_at=now, noted=False, unsynced_since=standing.unsynced_since
+            after,
+            state=State.DIRTY,
+            due_at=now,
+            noted=False,
+            attempts=0,
+            unsynced_since=standing.unsynced_since,
+            change_side=standing.change_side,
         )
     return after
 

@@ -1,0 +1,98 @@
+"""What was seen, and when it has settled (sync rules §1, §8, §10)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+
+import pytest
+
+from statemachine import looks
+from statemachine.model import Item, Kind
+from tests.statemachine.world import World, agreed
+
+
+def world() -> World:
+    made = agreed("0511/1234560", "max@example.de")
+    made.fields = {"syncStatus": "clean", "advowareLastSync": None}
+    return made
+
+
+@pytest.mark.parametrize(
+    ("change", "part"),
+    [
+        (lambda w: w.email("neu@example.de"), "emails"),
+        (lambda w: w.edit_item("+495111234560", opt_out=True), "phones"),
+        (lambda w: w.edit_item("+495111234560", type="Fax"), "phones"),
+        (lambda w: w.fields.update(syncStatus="dirty"), "rest"),
+        (lambda w: w.fields.update(syncStatus="pending_sync"), "rest"),
+        (lambda w: setattr(w, "bet_nr", 5), "rest"),
+        (lambda w: w.fields.update(syncStatus="failed", advowareLastSync="x"), None),
+        (lambda w: setattr(w, "stamp", 99), None),
+    ],
+)
+def test_a_change_in_espocrm_is_a_change_of_content(
+    change: Callable[[World], object], part: str | None
+) -> None:
+    """§1: both arrays, betnr, a user's request; never a stamp and never our own status (#21, #6)."""
+    w = world()
+    before = looks.look_espocrm(w.espocrm(), None)
+    change(w)
+    after = looks.look_espocrm(w.espocrm(), before)
+    assert looks.changed(before, after) is (part is not None)
+    moved = {p.name for p, q in zip(after.parts, before.parts, strict=True) if p.fingerprint != q.fingerprint}
+    assert moved == ({part} if part else set())
+
+
+@pytest.mark.parametrize(
+    ("change", "seen"),
+    [
+        (lambda w: w.edit_row(101, tlf="0511/1234561"), True),
+        (lambda w: w.edit_row(101), True),  # the rowId moves with every PUT (#14)
+        (lambda w: w.row("neu@example.de", 4), True),
+        (lambda w: setattr(w, "convenience", ((1, "x"),)), False),
+        (lambda w: setattr(w, "shown_kz", True), False),
+    ],
+)
+def test_a_change_in_advoware(change: Callable[[World], object], seen: bool) -> None:
+    """§1: id, rowId, tlf, bemerkung, online of each row."""
+    w = world()
+    before = looks.look_advoware(w.advoware(), None)
+    change(w)
+    assert looks.changed(before, looks.look_advoware(w.advoware(), before)) is seen
+
+
+def test_the_first_look_is_a_change() -> None:
+    assert looks.changed(None, looks.look_espocrm(world().espocrm(), None))
+
+
+def test_the_order_of_items_says_nothing() -> None:
+    """Espocrm facts §2."""
+    w = world()
+    w.phones.append(Item(Kind.PHONE, "+495111234561", "Fax"))
+    before = looks.look_espocrm(w.espocrm(), None)
+    w.phones.reverse()
+    assert not looks.changed(before, looks.look_espocrm(w.espocrm(), before))
+
+
+def test_settled_is_two_looks_far_enough_apart() -> None:
+    """§8: from the answer of the first to the asking of the second, unbroken."""
+    w = world()
+    first = looks.look_espocrm(replace(w.espocrm(), asked_at=90.0, answered_at=100.0), None)
+    assert not looks.settled(None, first, looks.PHONES, 3)
+    assert looks.settles_at(first, looks.PHONES, 3) == 103
+    for asked, is_settled in ((102.9, False), (103.0, True)):
+        second = looks.look_espocrm(replace(w.espocrm(), asked_at=asked, answered_at=110.0), first)
+        assert looks.settled(first, second, looks.PHONES, 3) is is_settled
+    w.phone("+495111234561")
+    broken = looks.look_espocrm(replace(w.espocrm(), asked_at=200.0, answered_at=201.0), first)
+    assert not looks.settled(first, broken, looks.PHONES, 3)
+    assert looks.settled(first, broken, looks.EMAILS, 3), "each part for itself"
+    assert looks.settles_at(broken, looks.PHONES, 3) == 204
+    assert not looks.settled(first, broken, looks.ROWS, 3)
+
+
+def test_a_look_remembers_stamp_version_and_time() -> None:
+    w = world()
+    seen = looks.look_espocrm(replace(w.espocrm(), version_number=7, server_time=5.0, asked_at=3.0), None)
+    assert (seen.at, seen.stamp, seen.version, seen.server_time) == (3.0, f"t{w.stamp}", 7, 5.0)

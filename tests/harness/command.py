@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import argparse
+import random
 import secrets
 import time
 from collections import Counter
 
-from tests.harness.history import drawn, play
+from tests.harness.crashes import crash_everywhere
+from tests.harness.history import Result, drawn, play
+from tests.harness.scenarios import SCENARIOS
 
 
 def main() -> None:
@@ -16,7 +19,15 @@ def main() -> None:
     parser.add_argument("--start", type=int, default=None, help="the first seed; without it a fresh one")
     parser.add_argument("--replay", type=int, default=None, help="one seed, with a readable trace")
     parser.add_argument("--stop", type=int, default=10, help="stop after so many failing seeds")
+    parser.add_argument("--crashes", nargs="*", default=None, metavar="SCENARIO", help="all crash points of these, or of all")
+    parser.add_argument("--twice", action="store_true", help="with a second kill during the recovery")
+    parser.add_argument("--scenario", help="one scenario with a readable trace; --die-at 12 13 kills it there")
+    parser.add_argument("--die-at", type=int, nargs="*", default=[])
     options = parser.parse_args()
+    if options.scenario:
+        return show(SCENARIOS[options.scenario].run(frozenset(options.die_at), keep=True))
+    if options.crashes is not None:
+        return crash(options.crashes or list(SCENARIOS), options.twice)
     if options.replay is not None:
         replay(options.replay)
     else:
@@ -27,10 +38,26 @@ def main() -> None:
         )
 
 
+def crash(names: list[str], twice: bool) -> None:
+    began, tried, bad = time.perf_counter(), 0, 0
+    for name in names:
+        chance = random.Random(name) if twice else None
+        found = list(crash_everywhere(SCENARIOS[name], twice=chance))
+        tried, problems = tried + len(found), [one for one in found if one.problems]
+        bad += len(problems)
+        print(f"{name}: {len(found)} crash points, {len(problems)} bad", flush=True)
+        for one in problems[:4]:
+            print(f"   --scenario {name} --die-at {' '.join(map(str, one.die_at))}: {one.problems[:2]}", flush=True)
+    print(f"{tried} crash points of {len(names)} scenarios, {bad} bad, {time.perf_counter() - began:.0f} s")
+
+
 def replay(seed: int) -> None:
-    result = play(drawn(seed), keep=True)
-    print("\n".join(result.lines))
     print(drawn(seed))
+    show(play(drawn(seed), keep=True))
+
+
+def show(result: Result) -> None:
+    print("\n".join(result.lines))
     for violation in result.violations:
         print("VIOLATION", violation)
     print(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import random
 import tempfile
 import time
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -31,6 +32,9 @@ class Result:
     lines: list[str] = field(default_factory=list)
     virtual_seconds: float = 0.0
     seconds: float = 0.0
+    first_effect: int = 0
+    last_effect: int = 0
+    seen: object = None
 
 
 def drawn(seed: int) -> Plan:
@@ -63,14 +67,26 @@ def drawn(seed: int) -> Plan:
     )
 
 
-def play(plan: Plan, *, keep: bool = False, folder: Path | None = None) -> Result:
-    """Live through it."""
+def play(
+    plan: Plan,
+    *,
+    keep: bool = False,
+    folder: Path | None = None,
+    die_at: frozenset[int] = frozenset(),
+    begin: Callable[[Town], None] | None = None,
+    see: Callable[[Town], object] | None = None,
+) -> Result:
+    """Live through it. ``die_at``: numbers of effects at which the process is killed; ``begin``: sets people and
+    misfortune on the timeline, instead of random edits; ``see``: looks at the end, its result is ``seen``."""
     began = time.perf_counter()
     base = folder or Path(tempfile.mkdtemp(prefix="kommsync-", dir=_RAM if _RAM.is_dir() else None))
     try:
         town = Town(plan, empty_folder(base), keep_trace=keep)
+        town.die_at = die_at
         quiet_process(town.trace.note if keep else None)
-        _Life(town).go_through()
+        life = _Life(town)
+        life.go_through(begin)
+        seen = see(town) if see is not None else None
     finally:
         if folder is None:
             empty_folder(base).rmdir()
@@ -86,21 +102,31 @@ def play(plan: Plan, *, keep: bool = False, folder: Path | None = None) -> Resul
         town.trace.lines,
         town.timeline.now,
         time.perf_counter() - began,
+        town.first_effect,
+        life.last_effect,
+        seen,
     )
 
 
 class _Life:
+    """``last_effect``: how many effects there were until it was quiet."""
+
     def __init__(self, town: Town) -> None:
         self._town = town
         self._written = -1
         self._still_since = 0.0
         self._verdict_at: float | None = None
+        self._store_is_to_go = False
+        self.last_effect = 0
 
-    def go_through(self) -> None:
+    def go_through(self, begin: Callable[[Town], None] | None) -> None:
         town, plan = self._town, self._town.plan
         chance = random.Random(f"{plan.seed}/events")
-        for _ in range(plan.edits):
-            town.timeline.at(chance.uniform(0, plan.active), town.office.edit)
+        if begin is not None:
+            begin(town)
+        else:
+            for _ in range(plan.edits):
+                town.timeline.at(chance.uniform(0, plan.active), town.office.edit)
         if plan.lose_store_at is not None:
             town.timeline.at(plan.lose_store_at, self._lose_store)
         town.timeline.at(plan.active, self._look)
@@ -113,8 +139,6 @@ class _Life:
                 town.lose_store()
             town.timeline.run_to(town.timeline.now + chance.choice((0.1, 1.0, 10.0, 60.0)))
 
-    _store_is_to_go = False
-
     def _lose_store(self) -> None:
         self._store_is_to_go = True
         self._town.end_life()
@@ -125,12 +149,14 @@ class _Life:
         written = town.written()
         if written != self._written or oracle.restless(town):
             self._written, self._still_since = written, now
+            self.last_effect = town.effects
             if self._verdict_at is not None:
                 town.violations.append("it was quiet and then something was written again")
                 return self._end()
         settled = now - self._still_since
         plan = town.plan
-        if self._verdict_at is None and settled >= 1.5 * plan.sweep + 30:
+        quiet_after = 1.5 * plan.sweep + 30 if plan.settled_for is None else plan.settled_for
+        if self._verdict_at is None and settled >= quiet_after:
             oracle.judge(town)
             self._verdict_at = now
         if self._verdict_at is not None and now - self._verdict_at >= plan.quiet_polls * plan.poll:

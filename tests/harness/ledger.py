@@ -16,7 +16,7 @@ from enum import Enum
 from daemon.simulators.advoware import AdvowareWorld
 from daemon.simulators.espocrm import MAIL, PHONE, EspoWorld
 from daemon.simulators.people import Pair
-from tests.harness.values import EMAIL, FAMILY, espocrm_takes, own_text, same
+from tests.harness.values import EMAIL, FAMILY, espocrm_takes, marked_values, own_text, same
 from tests.harness.values import PHONE as PHONE_KIND
 
 #: Kind and canonical text.
@@ -105,8 +105,16 @@ class Ledger:
             book.fates[value] = self._fate_of_new(book, value)
             book.row_count[value] = count
             book.entered[ADVOWARE].add(value)
+        for row in self._advoware.rows(book.pair.bet_nr):
+            self._follow_old_marker(book, row.bemerkung or "", set(advoware.values))
         book.texts = dict(advoware.texts)
         book.opted_out = set(espocrm.opted_out)
+
+    def _follow_old_marker(self, book: Book, bemerkung: str, shown: set[Value]) -> None:
+        """A row that was changed since its marker was written: its item may follow (§4.6)."""
+        for value in marked_values(bemerkung):
+            if value not in shown and value in book.fates:
+                self._set(book, value, Fate.MAY, "an old marker ties it to a row with another value")
 
     def _fate_of_new(self, book: Book, value: Value) -> Fate:
         """A number in a row for mails is taken for a number until an answer reveals the row's kommKz: then it is no
@@ -174,6 +182,11 @@ class Ledger:
             if book.fates.get(value) is not Fate.LOCAL:
                 self._set(book, value, Fate.MAY, why)
         book.excused_conflicts = True
+
+    def rejected(self, why: str) -> None:
+        """What was taken away is written back (§9)."""
+        for book in self.books.values():
+            self.excuse(book, [v for v, fate in book.fates.items() if fate is Fate.MUST_NOT], why)
 
     def forgotten(self, why: str) -> None:
         """The database is lost: what is still shown anywhere counts as entered (§7)."""

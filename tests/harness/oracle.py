@@ -22,9 +22,9 @@ def restless(town: Town) -> str:
     if town.process is None or town.process.shut():
         return "the daemon does not use a side"
     states = dict(town.query("SELECT state, count(*) FROM persons GROUP BY state"))
-    if sum(states.values()) != len(town.pairs):
+    if sum(states.values()) != (len(town.pairs) if town.plan.tracked is None else town.plan.tracked):
         return f"tracked: {states}"
-    waiting = {state: n for state, n in states.items() if state not in ("clean", "conflict")}
+    waiting = {state: n for state, n in states.items() if state not in town.plan.rests_in}
     reasons = town.query("SELECT state, reason FROM persons WHERE state NOT IN ('clean', 'conflict')")
     return f"{waiting} {reasons}" if waiting else ""
 

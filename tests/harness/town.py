@@ -22,6 +22,7 @@ from daemon.gate import Gate
 from daemon.metrics import Metrics
 from daemon.outside import open_outside
 from daemon.settings import Settings
+from daemon.store import SqliteStore
 from daemon.simulators import wire as sim
 from daemon.simulators.advoware import AdvowareWorld
 from daemon.simulators.advoware_login import Access
@@ -64,6 +65,15 @@ class Plan:
     scan: float = 300.0
     lose_store_at: float | None = None
     quiet_polls: int = 20
+    settled_for: float | None = None
+    """So long nothing must have been written before it counts as quiet; None: one and a half sweeps."""
+    move_in: Callable[[EspoWorld, AdvowareWorld], list[Pair]] | None = None
+    """Instead of an invented firm."""
+    scripted: tuple[tuple[str, str, int, str], ...] = ()
+    """(side, method, n, kind): the n-th such request about a Beteiligter gets this fault; n counts from 0."""
+    rests_in: frozenset[str] = frozenset({"clean", "conflict"})
+    tracked: int | None = None
+    """How many are tracked in the end; None: all."""
 
 
 class Town:
@@ -79,7 +89,10 @@ class Town:
         self.espo = EspoWorld(self.timeline.wall, world_chance)
         access = Access(max_skew_seconds=None)
         self.advoware = AdvowareWorld(self.timeline.wall, world_chance, access=access)
-        self.pairs = settle(self.espo, self.advoware, world_chance, plan.people)
+        if plan.move_in is not None:
+            self.pairs = plan.move_in(self.espo, self.advoware)
+        else:
+            self.pairs = settle(self.espo, self.advoware, world_chance, plan.people)
         self.espo.saving.save_seconds, self.espo.saving.hook_seconds = plan.save_seconds, plan.hook_seconds
         if plan.optimistic:
             self.espo.entities["CBeteiligte"].versioned = True
@@ -88,6 +101,7 @@ class Town:
         self.settings = _settings(plan, self.store, self.espo, access)
         self.violations: list[str] = []
         self.effects = 0
+        self.first_effect = 1
         self.deaths = 0
         self.die_at: frozenset[int] = frozenset()
         self.lates = 0
@@ -103,6 +117,7 @@ class Town:
         self._blamed: dict[str, list[float]] = {}
         self._given: dict[tuple[str, str], dict[tuple[str, str], float]] = {}
         self._signatures: dict[tuple[str, str, float], dict[str, str]] = {}
+        self._requests: Counter[tuple[str, str]] = Counter()
         self.before_edit: dict[tuple[str, float], dict[str, str]] = {}
 
     # -- the network -------------------------------------------------------------------------------------------
@@ -112,6 +127,11 @@ class Town:
         return next((k for s, a, b, k in self.plan.outages if s == side and a <= now < b), None)
 
     def fault(self, side: str, asked: sim.Request, person: str | None) -> str | None:
+        if self.plan.scripted and person is not None:
+            key = (side, asked.method)
+            number, self._requests[key] = self._requests[key], self._requests[key] + 1
+            found = (kind for s, m, n, kind in self.plan.scripted if (s, m, n) == (*key, number))
+            return next(found, None)
         kind = self.plan.mood.pick(self.fate_chance, asked.method, self.timeline.now)
         if kind in ("cut", "incomplete", "stale", "foreign_before") and person is None:
             return None
@@ -340,6 +360,10 @@ class Town:
         finally:
             sql.close()
 
+    def mark(self) -> None:
+        """From here on the effects are the scenario's."""
+        self.first_effect = self.effects + 1
+
     def agreed_once(self, book: Book) -> bool:
         """Whether a first sync of this pair has come to its end."""
         rows = self.query(
@@ -360,6 +384,7 @@ class Process:
         self.town = town
         self.loop = VirtualLoop(town.timeline)
         self.gates: Mapping[Side, Gate] = {}
+        self.store: SqliteStore | None = None
 
     def run(self) -> None:
         with on_the_loop(self):
@@ -372,7 +397,7 @@ class Process:
         async with open_outside(
             town.settings, METRICS, exclusive=True, wires=wires, clock=town.clock, random=chance
         ) as outside:
-            self.gates = outside.gates
+            self.gates, self.store = outside.gates, outside.store
             await App(outside).run()
 
     def shut(self) -> list[str]:
@@ -420,7 +445,7 @@ class Office:
 
     def __init__(self, town: Town) -> None:
         self._town = town
-        self._form = _Form(town.espo)
+        self.form = self._form = _Form(town.espo)
         self._chance = random.Random(f"{town.plan.seed}/staff")
         self.staff = Staff(self._form, town.advoware, self._chance, town.pairs)  # type: ignore[arg-type]
 
@@ -428,20 +453,30 @@ class Office:
         town = self._town
         side = side or self._chance.choice((ESPOCRM, ADVOWARE))
         book = book or town.ledger.books[self._chance.choice(town.pairs).espocrm_id]
-        now = town.timeline.now
         if side == ESPOCRM and _too_full(town, book):
             return
         if side == ADVOWARE and _too_full(town, book):
             side_before = town.ledger.advoware(book.pair)
             if sum(side_before.values.values()) > 14:
                 return
+        self.act(side, book, lambda: self._random_edit(side, book))
+
+    def _random_edit(self, side: str, book: Book) -> str | None:
+        edit = self.staff.edit(side, book.pair)  # type: ignore[arg-type]
+        return f"{edit.what} {edit.before} -> {edit.after}" if edit else None
+
+    def act(self, side: str, book: Book, do: Callable[[], str | None]) -> None:
+        """Somebody does something on one side and says what; None: he could not."""
+        town, now = self._town, self._town.timeline.now
         before = town.ledger.espocrm(book.pair) if side == ESPOCRM else town.ledger.advoware(book.pair)
         signature = town.signature(book.pair) if side == ESPOCRM else {}
+        agreed = town.agreed_once(book)
         self._form.sent = None
-        edit = self.staff.edit(side, book.pair)  # type: ignore[arg-type]
-        if edit is None:
+        what = do()
+        if what is None:
             return
-        town.trace.say("staff", edit.what, side, book.pair.bet_nr, edit.before, "->", edit.after)
+        name, _, details = what.partition(" ")
+        town.trace.say("staff", name, side, book.pair.bet_nr, details)
         if side == ESPOCRM:
             after = _submitted(before, self._form.sent or {})
             town.before_edit[book.pair.espocrm_id, now] = signature
@@ -449,7 +484,7 @@ class Office:
         else:
             after, until = town.ledger.advoware(book.pair), now
         town.ledger.edited(book, side, before, after, now, until)
-        if not self._town.agreed_once(book):
+        if not agreed:
             gone = [value for value in before.values if not after.values[value]]
             town.ledger.excuse(book, gone, "taken away before the first sync: nothing was ever agreed (§7)")
         self._older_forms(side, book, before, after)

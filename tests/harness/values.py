@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import re
 import unicodedata
 from functools import lru_cache
@@ -15,6 +16,7 @@ EMAIL, PHONE = "email", "phone"
 #: kommKz → which of EspoCRM's arrays; 5 is a web site and never synced.
 FAMILY = {**dict.fromkeys((4, 8, 11, 12), EMAIL), **dict.fromkeys((1, 2, 3, 6, 7, 9, 10), PHONE)}
 _MARKER = re.compile(r"\[ESPOCRM(-SLOT:([1-9]|1[0-2])|:[A-Za-z0-9+/_=-]*:([1-9]|1[0-2]))\] ?")
+_PAYLOAD = re.compile(r"\[ESPOCRM:([A-Za-z0-9+/_=-]*):")
 
 
 @lru_cache(maxsize=200_000)
@@ -47,6 +49,19 @@ def espocrm_takes(kind: str, value: str) -> bool:
         return mail_is_valid(value.strip())
     found = _number(unicodedata.normalize("NFC", value).strip())
     return found is not None and not found.extension
+
+
+def marked_values(bemerkung: str) -> list[tuple[str, str]]:
+    """What a Base64 marker may speak of, as either kind."""
+    found = _PAYLOAD.search(bemerkung)
+    if found is None:
+        return []
+    payload = found[1].rstrip("=").replace("-", "+").replace("_", "/")
+    try:
+        text = base64.b64decode(payload + "=" * (-len(payload) % 4)).decode()
+    except ValueError:
+        return []
+    return [(kind, same(kind, text)) for kind in (EMAIL, PHONE)]
 
 
 def own_text(bemerkung: str) -> str:

@@ -1,0 +1,371 @@
+"""Named scenarios: what can happen to a Beteiligter, one thing at a time. The crash points are tried on each of them.
+
+A scenario is who there is, what people do and when, and which single misfortune strikes; the ledger knows what must be
+true in the end. ``SCENARIOS`` by name.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+from daemon.simulators.advoware import AdvowareWorld
+from daemon.simulators.espocrm import EspoWorld
+from daemon.simulators.people import Pair
+from statemachine.case import Keep
+from statemachine.model import Side
+from tests.harness.history import Result, play
+from tests.harness.stage import A_SPELT, A, B, C, D, E, M, N, Stage, X, Y, Z, people, person
+from tests.harness.town import Plan, Town
+
+Movers = Callable[[EspoWorld, AdvowareWorld], list[Pair]]
+Script = Callable[[Stage], None]
+
+#: People act from this second on; the first sync is over by then.
+T = 40.0
+
+
+def _nothing(stage: Stage) -> None:
+    """The first sync is the scenario."""
+
+
+@dataclass(frozen=True, slots=True)
+class Scenario:
+    """``same_end``: killed or not, it must end the same; False where the moment decides who was first."""
+
+    name: str
+    move_in: Movers
+    script: Script = _nothing
+    plan: dict[str, Any] = field(default_factory=dict)
+    sync: dict[str, Any] = field(default_factory=dict)
+    prepare: Callable[[Town], None] = lambda town: None
+    same_end: bool = True
+
+    def planned(self) -> Plan:
+        return Plan(
+            seed=1,
+            move_in=self.move_in,
+            **{
+                "active": 150.0,
+                "poll": 5.0,
+                "sweep": 15.0,
+                "scan": 100.0,
+                "settled_for": 60.0,
+                "quiet_polls": 4,
+                "sync": {"deletion_confirm_seconds": 12, **self.sync},
+                **self.plan,
+            },
+        )
+
+    def begin(self, town: Town) -> None:
+        self.prepare(town)
+        town.timeline.at(0.0 if self.script is _nothing or "first_sync" in self.name else T - 1, town.mark)
+        self.script(Stage(town))
+
+    def run(self, die_at: frozenset[int] = frozenset(), *, keep: bool = False) -> Result:
+        return play(self.planned(), begin=self.begin, die_at=die_at, see=end_state, keep=keep)
+
+
+def end_state(town: Town) -> object:
+    """What there is in the end: both sides, and what waits for a human. Ids and slots apart, they may differ."""
+    people_ = []
+    for pair in town.pairs:
+        record = town.espo.person(pair.espocrm_id) if pair.espocrm_id in town.espo.ids() else None
+        items = [
+            (kind, item[kind[:-4]], item.get("type"), item["primary"], item["optOut"], item["invalid"])
+            for kind in ("phoneNumberData", "emailAddressData")
+            for item in (record[kind] if record else ())
+        ]
+        rows = [
+            (row.komm_kz, row.tlf, row.online)
+            for row in (town.advoware.rows(pair.bet_nr) if pair.bet_nr in town.advoware.bet_nrs() else ())
+            if row.tlf
+        ]
+        people_.append((sorted(items, key=str), sorted(rows)))
+    open_ = sorted(row[0] for row in town.query("SELECT body FROM conflicts"))
+    states = sorted(town.query("SELECT bet_nr, state FROM persons"))
+    return people_, len(open_), states
+
+
+_ONE = people(person([("Office", A), ("Mobile", M), ("mail", X)], [(1, A_SPELT, "Büro"), (3, M), (4, X)]))
+_TWO_MAILS = people(person([("mail", X), ("mail", Y)], [(4, X), (8, Y)]))
+_N_TO_ONE = people(person([("Office", A), ("Mobile", M)], [(1, A), (2, A, "Fax im Flur"), (3, M)]))
+
+SCENARIOS: dict[str, Scenario] = {}
+
+
+def _add(name: str, move_in: Movers, script: Script = _nothing, **more: Any) -> None:
+    SCENARIOS[name] = Scenario(name, move_in, script, **more)
+
+
+# -- first syncs ---------------------------------------------------------------------------------------------------
+
+_add("first_sync_equal", _ONE)
+_add("first_sync_only_espocrm", people(person([("Office", A), ("Fax", B), ("mail", X)])))
+_add("first_sync_only_advoware", people(person([], [(1, A), (7, B), (8, X), (5, "www.example.de")])))
+_add("first_sync_each_has_something", people(person([("Office", A), ("mail", X)], [(1, B), (4, Y)])))
+_add(
+    "first_sync_with_old_markers",
+    people(
+        person(
+            [("Office", A), ("mail", X), ("Mobile", M)],
+            [
+                (1, A, "[ESPOCRM:KzQ5MzAyMzEyNTAwMA:1] alt"),
+                (4, X, "vorn [ESPOCRM:YW5uYUBleGFtcGxlLmRl:4]"),
+                (2, "", "[ESPOCRM-SLOT:2]"),
+            ],
+        )
+    ),
+)
+_add(
+    "first_sync_row_changed_since_its_marker",
+    people(person([("mail", X)], [(4, Y, "[ESPOCRM:YW5uYUBleGFtcGxlLmRl:4]")])),
+)
+_add("first_sync_phone_is_fax", _N_TO_ONE)
+_add(
+    "first_sync_odd_values",
+    people(person([("Office", A)], [(1, A), (1, "k.A."), (12, "DE.BRAK.77"), (4, "info@müller.example")])),
+)
+_add("edited_before_the_first_sync_ends", _ONE, lambda s: s.at(5.05, s.edit(A, B), s.retype(X, Y)))
+
+# -- one change ----------------------------------------------------------------------------------------------------
+
+_add("item_added", _ONE, lambda s: s.at(T, s.add("Fax", B)))
+_add("mail_added", _ONE, lambda s: s.at(T, s.add("mail", Y)))
+_add(
+    "item_added_takes_a_slot",
+    people(person([("Office", A)], [(1, A), (2, "", "[ESPOCRM-SLOT:2]")])),
+    lambda s: s.at(T, s.add("Fax", B)),
+)
+_add("item_removed", _ONE, lambda s: s.at(T, s.remove(M)))
+_add("item_removed_deletion_by_delete", _ONE, lambda s: s.at(T, s.remove(M)), sync={"deletion": "delete"})
+_add(
+    "item_removed_delete_is_allowed",
+    _ONE,
+    lambda s: s.at(T, s.remove(M)),
+    sync={"deletion": "delete"},
+    prepare=lambda town: setattr(town.advoware.manners, "delete_allowed", True),
+)
+_add("row_emptied", _ONE, lambda s: s.at(T, s.retype(M, "")))
+_add("row_deleted", _ONE, lambda s: s.at(T, s.delete(M)))
+_add("row_added", _ONE, lambda s: s.at(T, s.row(1, B, "neu")))
+_add("mail_row_added", _ONE, lambda s: s.at(T, s.row(8, Y)))
+_add("item_edited", _ONE, lambda s: s.at(T, s.edit(A, B)))
+_add("mail_edited", _ONE, lambda s: s.at(T, s.edit(X, Y)))
+_add("row_edited", _ONE, lambda s: s.at(T, s.retype(A, B)))
+_add("mail_row_edited", _ONE, lambda s: s.at(T, s.retype(X, Y)))
+_add("type_changed", _ONE, lambda s: s.at(T, s.set(A, type="Home")))
+_add(
+    "type_changed_takes_a_slot",
+    people(person([("Office", A)], [(1, A, "Büro"), (6, "", "[ESPOCRM-SLOT:6]")])),
+    lambda s: s.at(T, s.set(A, type="Home")),
+)
+_add("slot_typed_into", _ONE, lambda s: (s.at(T, s.remove(M)), s.at(T + 40, s.retype("", N))))  # type: ignore[arg-type,return-value]
+_add("row_copied_with_its_marker", _ONE, lambda s: s.at(T, s.copy(A, B)))
+_add("marker_written_over", _ONE, lambda s: s.at(T, s.text(A, "aufgeräumt")))
+_add("text_before_the_marker", _ONE, lambda s: s.at(T, s.text(A, "Achtung! {}"), s.edit(A, B)))
+_add("primary_moved", _TWO_MAILS, lambda s: s.at(T, s.make_primary(Y)))
+_add("online_moved", _TWO_MAILS, lambda s: s.at(T, s.online(X, False), s.online(Y, True)))
+_add(
+    "opt_out_survives_an_edit",
+    people(person([("mail", X, {"optOut": True})], [(4, X)])),
+    lambda s: s.at(T, s.retype(X, Y)),
+)
+_add("respelled", _ONE, lambda s: s.at(T, s.retype(A, "0049 30 23125-000")))
+_add("user_asks", _ONE, lambda s: s.at(T, s.request()))
+
+# -- several changes, on both sides --------------------------------------------------------------------------------
+
+_add("both_edit_the_same", _ONE, lambda s: s.at(T, s.edit(A, B), s.retype(A, "030 23125-000")))
+_add("both_make_the_same_edit", _ONE, lambda s: s.at(T, s.edit(X, Y), s.retype(X, Y.upper())))
+for policy in ("espocrm", "advoware", "manual"):
+    _add(
+        f"both_edit_{policy}",
+        _ONE,
+        lambda s: s.at(T, s.edit(A, B), s.retype(A, C)),
+        sync={"conflict_policy": policy},
+        same_end=False,
+    )
+    _add(
+        f"edited_there_removed_here_{policy}",
+        _ONE,
+        lambda s: s.at(T, s.remove(X), s.retype(X, Y)),
+        sync={"conflict_policy": policy},
+        same_end=False,
+    )
+    _add(
+        f"removed_there_edited_here_{policy}",
+        _ONE,
+        lambda s: s.at(T, s.delete(X), s.edit(X, Y)),
+        sync={"conflict_policy": policy},
+        same_end=False,
+    )
+for keep in Keep:
+    _add(
+        f"manual_then_decided_{keep.value}",
+        _ONE,
+        lambda s, keep=keep: s.at(T, s.edit(A, B), s.retype(A, C), s.decide(keep)),
+        sync={"conflict_policy": "manual"},
+        same_end=False,
+    )
+_add("both_remove", _ONE, lambda s: s.at(T, s.remove(M), s.delete(M)))
+_add("several_at_once", _ONE, lambda s: s.at(T, s.edit(A, B), s.add("mail", Y), s.row(2, C), s.delete(M)))
+_add("n_to_one_item_edited", _N_TO_ONE, lambda s: s.at(T, s.edit(A, B)))
+_add("n_to_one_one_row_edited", _N_TO_ONE, lambda s: s.at(T, s.retype(A, B, nth=1)))
+_add("n_to_one_one_row_gone", _N_TO_ONE, lambda s: s.at(T, s.delete(A, nth=1)))
+_add("n_to_one_removed_while_a_row_is_edited", _N_TO_ONE, lambda s: s.at(T, s.remove(A), s.retype(A, B, nth=1)))
+_add(
+    "a_value_moves_between_entries",
+    people(person([("Office", A), ("Fax", B)], [(1, A), (2, B)])),
+    lambda s: s.at(T, s.edit(A, C), s.edit(B, A)),
+)
+_add(
+    "two_people_get_the_same_number",
+    people(person([("Office", A)], [(1, A)]), person([("Office", B)], [(1, B)])),
+    lambda s: s.at(T, s.row(1, C), s.row(2, C, who=1)),
+)
+_add(
+    "shared_number_changes_its_type",
+    people(person([("Office", A)], [(1, A)]), person([("Office", A)], [(1, A)])),
+    lambda s: s.at(T, s.set(A, type="Home")),
+)
+
+# -- limits and unlucky lengths ------------------------------------------------------------------------------------
+
+_add(
+    "an_eleventh_number",
+    people(
+        person(
+            [("Other", f"+49309009{n:04d}") for n in range(10)],
+            [(10, f"+49309009{n:04d}") for n in range(10)],
+        )
+    ),
+    lambda s: s.at(T + 60, s.remove("+493090090003")),
+)
+_add(
+    "bemerkung_is_cut",
+    _ONE,
+    lambda s: s.at(T, s.row(1, B, "Sekretariat, nur vormittags"), s.edit(X, Y)),
+    prepare=lambda town: setattr(town.advoware.manners, "bemerkung_max", 40),
+)
+_add(
+    "bemerkung_too_long_is_refused",
+    _ONE,
+    lambda s: s.at(T, s.row(1, B, "Sekretariat, nur vormittags"), s.edit(X, Y)),
+    prepare=lambda town: (  # type: ignore[arg-type,return-value]
+        setattr(town.advoware.manners, "bemerkung_max", 40),
+        setattr(town.advoware.manners, "too_long", "refuse"),
+    ),
+)
+
+# -- an emptied side, the fuse -------------------------------------------------------------------------------------
+
+_add("advoware_emptied_waits", _ONE, lambda s: s.at(T, s.delete(A), s.delete(M), s.delete(X)), same_end=False)
+_add("espocrm_emptied_waits", _TWO_MAILS, lambda s: s.at(T, s.remove(X, Y)), same_end=False)
+_add(
+    "espocrm_emptied_and_given_back",
+    _TWO_MAILS,
+    lambda s: s.at(T, s.remove(X, Y), s.decide(Keep.ADVOWARE)),
+    same_end=False,
+)
+_add(
+    "espocrm_emptied_and_followed",
+    _TWO_MAILS,
+    lambda s: s.at(T, s.remove(X, Y), s.decide(Keep.ESPOCRM)),
+    same_end=False,
+)
+_add("emptied_is_like_any_deletion", _TWO_MAILS, lambda s: s.at(T, s.remove(X, Y)), sync={"empty_side": "confirm"})
+_FOUR = people(
+    person([("Office", A), ("Fax", B), ("Mobile", M), ("mail", X)], [(1, A), (2, B), (3, M), (4, X)])
+)
+_add(
+    "fuse_blows_and_is_approved",
+    _FOUR,
+    lambda s: s.at(T, s.remove(A, B, M), s.settle_fuse(Side.ESPOCRM, approve=True)),
+    plan={"guard": {"max_deletions": 1}},
+    same_end=False,
+)
+_add(
+    "fuse_blows_and_is_rejected",
+    _FOUR,
+    lambda s: s.at(T, s.remove(A, B, M), s.settle_fuse(Side.ESPOCRM, approve=False)),
+    plan={"guard": {"max_deletions": 1}},
+    same_end=False,
+)
+
+# -- one misfortune ------------------------------------------------------------------------------------------------
+
+for kind in ("timeout_after", "timeout_before", "drop_after", "late", "error_500_after", "error_500", "foreign_before"):
+    _add(
+        f"item_added_{kind}",
+        _ONE,
+        lambda s: s.at(T, s.add("Fax", B)),
+        plan={"scripted": (("advoware", "POST", 0, kind),)},
+        same_end=kind != "foreign_before",
+    )
+    _add(
+        f"item_edited_{kind}",
+        _ONE,
+        lambda s: s.at(T, s.edit(A, B)),
+        plan={"scripted": (("advoware", "PUT", 0, kind),)},
+        same_end=kind != "foreign_before",
+    )
+    _add(
+        f"row_edited_{kind}",
+        _ONE,
+        lambda s: s.at(T, s.retype(X, Y)),
+        plan={"scripted": (("espocrm", "PUT", 0, kind),)},
+        same_end=kind != "foreign_before",
+    )
+_add(
+    "marker_unanswered_and_then_edited",  # a marker of ours is no late effect of a value
+    _ONE,
+    lambda s: (s.at(T, s.retype(X, Y)), s.at(T + 30, s.online(Y, True))),  # type: ignore[arg-type,return-value]
+    plan={
+        "scripted": (
+            ("advoware", "PUT", 0, "drop_after"),
+            *((("espocrm", "PUT", n, "error_502")) for n in range(3)),
+        )
+    },
+)
+_add(
+    "removal_unanswered_and_the_row_used_again",
+    _ONE,
+    lambda s: (s.at(T, s.retype(M, "")), s.at(T + 32, s.retype("", N))),  # type: ignore[arg-type,return-value]
+    plan={"scripted": (("espocrm", "PUT", 0, "timeout_after"),)},
+)
+_add(
+    "post_unanswered_and_the_row_edited",
+    _ONE,
+    lambda s: (s.at(T, s.add("Fax", B)), s.at(T + 12, s.retype(B, C))),  # type: ignore[arg-type,return-value]
+    plan={"scripted": (("advoware", "POST", 0, "timeout_after"),)},
+)
+_add(
+    "post_unanswered_and_the_item_removed",
+    _ONE,
+    lambda s: (s.at(T, s.add("Fax", B)), s.at(T + 8, s.remove(B))),  # type: ignore[arg-type,return-value]
+    plan={"scripted": (("advoware", "POST", 0, "timeout_after"),)},
+)
+_add(
+    "save_is_torn",
+    _ONE,
+    lambda s: s.at(T, s.edit(A, B), s.add("mail", Y), s.remove(M)),
+    plan={"save_seconds": 1.0, "hook_seconds": 0.5},
+    same_end=False,
+)
+_add(
+    "version_numbers",
+    _ONE,
+    lambda s: (s.at(T, s.retype(X, Y)), s.at(T + 6, s.set(A, type="Home"))),  # type: ignore[arg-type,return-value]
+    plan={"optimistic": True},
+)
+_add("advoware_down", _ONE, lambda s: s.at(T, s.edit(A, B), s.retype(X, Y)), plan={"outages": (("advoware", T, T + 60, "offline"),)})
+_add("espocrm_down", _ONE, lambda s: s.at(T, s.row(1, D), s.retype(X, Y)), plan={"outages": (("espocrm", T, T + 60, "error_502"),)})
+_add("store_is_lost", _ONE, lambda s: s.at(T, s.edit(A, B), s.retype(X, Y)), plan={"lose_store_at": T + 4}, same_end=False)
+_add(
+    "a_decision_survives_while_others_wait",
+    _ONE,
+    lambda s: (s.at(T, s.remove(X), s.retype(X, Z)), s.at(T + 10, s.remove(M), s.add("Other", E))),  # type: ignore[arg-type,return-value]
+    same_end=False,
+)

@@ -102,7 +102,8 @@ def test_an_entry_that_is_given_the_same_value_again_and_again_is_quarantined(si
 
 def test_another_value_ends_a_quarantine() -> None:
     """§10."""
-    world = agreed("0511/1234560", "max@example.de", rules=replace(RULES, loop_limit=0))
+    world = agreed("0511/1234560", "max@example.de")
+    world.rules = replace(RULES, loop_limit=0)
     world.edit_item("+495111234560", value="+495111234561")
     assert world.sync()[-1].ended == "synced"
     assert [p.reason for p in world.case.parked] == ["quarantined"]

@@ -59,6 +59,7 @@ def test_a_line_is_json_with_its_values() -> None:
 
 def test_the_standard_library_goes_the_same_way() -> None:
     stream = io.StringIO()
+    logging.captureWarnings(False)  # another test's warnings filter may have taken the hook away
     logs.set_up(stream=stream, environ={})
     logging.getLogger("aiohttp.server").error("bad request from %s", MAIL)
     structlog.get_logger("x").warning("%s is no number", PHONE)

@@ -61,12 +61,11 @@ class _Work:
         self._situation = situation
         self._rows = {row.id: row for row in situation.advoware.rows}
         self._links = {link.key: link for link in situation.case.base.links}
-        self._counter = situation.case.base.counter
         self._given: dict[str, Shown] = {}
 
     def base(self) -> Base:
         links = tuple(self._finished(link) for link in self._links.values())
-        return replace(self._situation.case.base, links=links, counter=self._counter)
+        return replace(self._situation.case.base, links=links)
 
     def take(self, write: Write) -> None:
         if write.side is Side.ESPOCRM:
@@ -138,12 +137,13 @@ class _Work:
     # both
 
     def _adopt(self, write: Write, after: Shown, rows: tuple[LinkRow, ...]) -> None:
-        """A new entry was given to one side: from now on both halves belong together, whatever they show."""
+        """A new entry was given to one side: from now on both halves belong together, whatever they show. The link is
+        named after the write, so that every round and every run gives it the same name: the journal uses it."""
         if self._holder(rows[0].id) is not None:
             return
-        self._counter += 1
-        self._links[f"L{self._counter}"] = Link(
-            f"L{self._counter}",
+        key = f"W{write.id}"
+        self._links[key] = Link(
+            key,
             write.kind,
             after.value,
             after.type,

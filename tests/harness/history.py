@@ -9,14 +9,16 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from statemachine.case import Keep
 from tests.harness import oracle
 from tests.harness.misfortune import Mood
+from tests.harness.stage import Stage
 from tests.harness.town import Plan, Town, empty_folder, quiet_process
 
 _RAM = Path("/dev/shm")
 #: However bad it was, after so long all must be well again.
 _PATIENCE = 6 * 3600.0
-_LOOK = 15.0
+_LOOK = 10.0
 
 
 @dataclass(slots=True)
@@ -40,17 +42,17 @@ class Result:
 def drawn(seed: int) -> Plan:
     """What the history of this seed is like."""
     chance = random.Random(f"{seed}/plan")
-    active = chance.choice((120.0, 300.0, 600.0, 900.0))
+    active = chance.choice((40.0, 80.0, 160.0, 300.0))
     outages = []
     for _ in range(chance.choice((0, 0, 1, 1, 2))):
         side = chance.choice(("espocrm", "advoware"))
         start = chance.uniform(0, active)
         kinds = ["not_sent", "error_502", "error_503", *(["offline"] if side == "advoware" else [])]
-        outages.append((side, start, start + chance.choice((20.0, 90.0, 600.0)), chance.choice(kinds)))
+        outages.append((side, start, start + chance.choice((10.0, 40.0, 150.0)), chance.choice(kinds)))
     slow = chance.random() < 0.4
     return Plan(
         seed,
-        people=chance.choice((1, 1, 2, 2, 3, 5)),
+        people=chance.choice((1, 1, 1, 2, 2, 3, 5)),
         active=active,
         edits=chance.choice((2, 5, 10, 20, 40)),
         outages=tuple(outages),
@@ -64,7 +66,23 @@ def drawn(seed: int) -> Plan:
             "deletion": chance.choice(("slot", "slot", "slot", "delete")),
         },
         lose_store_at=chance.uniform(0, active) if chance.random() < 0.1 else None,
+        damage_store=chance.random() < 0.5,
+        stops=tuple(chance.uniform(0, active) for _ in range(chance.choice((0, 0, 0, 1, 3)))),
+        clocks=_clocks(chance, active) if chance.random() < 0.3 else (),
+        operator=chance.random() < 0.3,
+        quiet_polls=100 if chance.random() < 0.03 else 5,
     )
+
+
+def _clocks(chance: random.Random, active: float) -> tuple[tuple[float, str, float], ...]:
+    """Wrong from the beginning, by hours or by seconds, and jumping. Our own may be set right by its time service, not
+    more than that."""
+    changes = []
+    for whose in ("espocrm", "advoware"):
+        moments = [0.0, *(chance.uniform(0, active) for _ in range(chance.choice((0, 0, 1, 2))))]
+        changes += [(at, whose, chance.choice((0.0, 1.0, -1.0, 3600.0, -3600.0, 93600.0, -93600.0))) for at in moments]
+    changes.append((chance.uniform(0, active), "daemon", chance.choice((0.0, 0.5, -0.5, 2.0))))
+    return tuple(sorted(changes))
 
 
 def play(
@@ -127,6 +145,13 @@ class _Life:
         else:
             for _ in range(plan.edits):
                 town.timeline.at(chance.uniform(0, plan.active), town.office.edit)
+        for moment in plan.stops:
+            town.timeline.at(moment, lambda: town.process.stop() if town.process else None)
+        for moment, whose, _ in plan.clocks:
+            if whose == "espocrm":  # a save takes seconds, whatever the clock does
+                town.timeline.at(max(moment - 0.001, 0.0), town.espo.database.finish)
+        if plan.operator:
+            self._operate(Stage(town), chance)
         if plan.lose_store_at is not None:
             town.timeline.at(plan.lose_store_at, self._lose_store)
         town.timeline.at(plan.active, self._look)
@@ -138,6 +163,12 @@ class _Life:
                 self._store_is_to_go = False
                 town.lose_store()
             town.timeline.run_to(town.timeline.now + chance.choice((0.1, 1.0, 10.0, 60.0)))
+
+    def _operate(self, stage: Stage, chance: random.Random) -> None:
+        for who in range(len(self._town.pairs)):
+            for _ in range(3):
+                moment = chance.uniform(0, self._town.plan.active)
+                stage.at(moment, stage.decide(chance.choice(list(Keep)), who), stage.retry(who))
 
     def _lose_store(self) -> None:
         self._store_is_to_go = True
@@ -155,7 +186,7 @@ class _Life:
                 return self._end()
         settled = now - self._still_since
         plan = town.plan
-        quiet_after = 1.5 * plan.sweep + 30 if plan.settled_for is None else plan.settled_for
+        quiet_after = 1.5 * plan.sweep + 15 if plan.settled_for is None else plan.settled_for
         if self._verdict_at is None and settled >= quiet_after:
             oracle.judge(town)
             self._verdict_at = now

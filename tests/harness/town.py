@@ -60,10 +60,18 @@ class Plan:
     optimistic: bool = False
     sync: dict[str, Any] = field(default_factory=dict)
     guard: dict[str, Any] = field(default_factory=dict)
-    poll: float = 10.0
-    sweep: float = 60.0
-    scan: float = 300.0
+    poll: float = 8.0
+    sweep: float = 30.0
+    scan: float = 120.0
     lose_store_at: float | None = None
+    damage_store: bool = False
+    """Instead of losing it: overwrite pages of the file."""
+    stops: tuple[float, ...] = ()
+    """Moments at which the daemon is told to end, and is started again."""
+    clocks: tuple[tuple[float, str, float], ...] = ()
+    """(moment, "espocrm" | "advoware" | "daemon", seconds): from then on this clock is wrong by so much."""
+    operator: bool = False
+    """Somebody decides conflicts and retries what failed, now and then."""
     quiet_polls: int = 20
     settled_for: float | None = None
     """So long nothing must have been written before it counts as quiet; None: one and a half sweeps."""
@@ -81,14 +89,14 @@ class Town:
         self.plan = plan
         self.timeline = Timeline()
         self.trace = Trace(self.timeline, keep=keep_trace)
-        self.clock = DaemonClock(self.timeline)
+        self.clock = DaemonClock(self.timeline, lambda: self.wall("daemon"))
         self.net_chance = random.Random(f"{plan.seed}/net")
         self.fate_chance = random.Random(f"{plan.seed}/fate")
         world_chance = random.Random(f"{plan.seed}/world")
         self.store = folder / "kommsync.sqlite3"
-        self.espo = EspoWorld(self.timeline.wall, world_chance)
+        self.espo = EspoWorld(lambda: self.wall(ESPOCRM), world_chance)
         access = Access(max_skew_seconds=None)
-        self.advoware = AdvowareWorld(self.timeline.wall, world_chance, access=access)
+        self.advoware = AdvowareWorld(lambda: self.wall(ADVOWARE), world_chance, access=access)
         if plan.move_in is not None:
             self.pairs = plan.move_in(self.espo, self.advoware)
         else:
@@ -119,6 +127,12 @@ class Town:
         self._signatures: dict[tuple[str, str, float], dict[str, str]] = {}
         self._requests: Counter[tuple[str, str]] = Counter()
         self.before_edit: dict[tuple[str, float], dict[str, str]] = {}
+
+    def wall(self, whose: str) -> float:
+        """What this clock shows now."""
+        now = self.timeline.now
+        wrong = [seconds for at, who, seconds in self.plan.clocks if who == whose and at <= now]
+        return self.timeline.wall() + (wrong[-1] if wrong else 0.0)
 
     # -- the network -------------------------------------------------------------------------------------------
 
@@ -344,10 +358,21 @@ class Town:
             self.ledger.excuse(
                 book, [v for v in values if v in book.fates], "lost a conflict, and the history is lost"
             )
-        for path in self.store.parent.glob(f"{self.store.name}*"):
-            path.unlink()
-        self.trace.say("fate", "lost_store")
+        if self.plan.damage_store and self.store.exists():
+            self._overwrite_pages()
+        else:
+            for path in self.store.parent.glob(f"{self.store.name}*"):
+                path.unlink()
+        self.trace.say("fate", "damaged_store" if self.plan.damage_store else "lost_store")
         self.ledger.forgotten(f"the database was lost at {self.timeline.now:.3f}")
+
+    def _overwrite_pages(self) -> None:
+        data = bytearray(self.store.read_bytes())
+        share = self.fate_chance.choice((0.1, 0.5, 1.0))
+        for start in range(0, len(data), 4096):
+            if start == 0 or self.fate_chance.random() < share:
+                data[start : start + 4096] = self.fate_chance.randbytes(min(4096, len(data) - start))
+        self.store.write_bytes(bytes(data[: self.fate_chance.choice((len(data), len(data) // 2))]))
 
     def query(self, statement: str, *values: object) -> list[tuple[Any, ...]]:
         if not self.store.exists():
@@ -355,7 +380,7 @@ class Town:
         sql = sqlite3.connect(self.store)
         try:
             return sql.execute(statement, values).fetchall()
-        except sqlite3.OperationalError:
+        except sqlite3.DatabaseError:
             return []
         finally:
             sql.close()
@@ -385,6 +410,7 @@ class Process:
         self.loop = VirtualLoop(town.timeline)
         self.gates: Mapping[Side, Gate] = {}
         self.store: SqliteStore | None = None
+        self.app: App | None = None
 
     def run(self) -> None:
         with on_the_loop(self):
@@ -398,7 +424,13 @@ class Process:
             town.settings, METRICS, exclusive=True, wires=wires, clock=town.clock, random=chance
         ) as outside:
             self.gates, self.store = outside.gates, outside.store
-            await App(outside).run()
+            self.app = App(outside)
+            await self.app.run()
+
+    def stop(self) -> None:
+        """As by SIGTERM."""
+        if self.app is not None:
+            self.app.stop()
 
     def shut(self) -> list[str]:
         """Sides that the daemon does not use just now."""
@@ -526,11 +558,11 @@ def _settings(plan: Plan, store: Path, espo: EspoWorld, access: Access) -> Setti
     """Minutes where production has hours: the rules know no absolute times."""
     sync = {
         "workers": 4,
-        "deletion_confirm_seconds": 20,
+        "deletion_confirm_seconds": 12,
         "settle_seconds": 2,
         "max_read_age_seconds": 3,
-        "retry_schedule_seconds": (5, 15, 40, 90, 180),
-        "auto_reset_seconds": 400,
+        "retry_schedule_seconds": (4, 8, 16, 32, 64),
+        "auto_reset_seconds": 120,
         "loop_window_seconds": 300,
         "stale_form_seconds": 0,
         "late_effect_seconds": 300,
@@ -545,7 +577,7 @@ def _settings(plan: Plan, store: Path, espo: EspoWorld, access: Access) -> Setti
                 "poll_interval_seconds": plan.poll,
                 "poll_overlap_seconds": 5,
                 "full_scan_interval_seconds": plan.scan,
-                "timeout_seconds": 8,
+                "timeout_seconds": 6,
             },
             "advoware": {
                 "kanzlei": access.kanzlei,
@@ -557,7 +589,7 @@ def _settings(plan: Plan, store: Path, espo: EspoWorld, access: Access) -> Setti
                 "base_url": "http://advoware.test",
                 "security_gateway_url": "http://advoware.test",
                 "sweep_interval_seconds": plan.sweep,
-                "timeout_seconds": 8,
+                "timeout_seconds": 6,
                 "max_requests_per_second": 0,
             },
             "sync": sync,

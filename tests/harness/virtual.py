@@ -63,14 +63,14 @@ class Timeline:
 
 
 class DaemonClock:
-    """``ports.Clock`` of the daemon's machine: its wall clock may be wrong by ``offset``."""
+    """``ports.Clock`` of the daemon's machine; its wall clock may be wrong."""
 
-    def __init__(self, timeline: Timeline) -> None:
+    def __init__(self, timeline: Timeline, wall: Callable[[], float]) -> None:
         self._timeline = timeline
-        self.offset = 0.0
+        self._wall = wall
 
     def now(self) -> float:
-        return self._timeline.wall() + self.offset
+        return self._wall()
 
     def monotonic(self) -> float:
         return self._timeline.now

@@ -135,9 +135,9 @@ class Link:
 @dataclass(frozen=True, slots=True)
 class Base:
     """All links of one pair (EspoCRM id, betNr). ``first`` while nothing was ever agreed: then nothing can be a
-    deletion (§7). ``counter`` is the number of the youngest
-    key that was not named after a write. ``stamp``: EspoCRM's modifiedAt when the base was
-    last written, to tell an edit of this record from one of a shared value (§5)."""
+    deletion (§7). ``counter`` is the number of the youngest key that was not named after a write. ``stamp``:
+    EspoCRM's modifiedAt when the base was last written, to tell an edit of this record from one of a shared value
+    (§5)."""
 
     links: tuple[Link, ...] = ()
     first: bool = True

@@ -79,9 +79,6 @@ class Admission:
     def tires(self, name: str, again: Callable[[Write], bool]) -> bool:
         """Whether the same flag or type was written so often without effect that it is left alone (§10)."""
         rules = self._s.rules
-        if self._parked(name) is not None:
-            self._park(name, "quarantined", name)
-            return True
         if not guard.repeated(self._s.case.writes, again, self._s.now - rules.loop_window, rules.loop_limit):
             return False
         self._park(name, "quarantined", name)

@@ -55,9 +55,7 @@ def _moved(tie: Tie, link: Link, draft: Draft) -> Link:
 
 
 def _agreed(tie: Tie, key: str, situation: Situation) -> Link:
-    item = tie.item
-    if item is None:
-        raise ValueError("only an entry that both sides show can be agreed")
+    item = tie.shown
     rows = tuple(_row(row) for row in tie.rows)
     return Link(
         key,

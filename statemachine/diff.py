@@ -116,8 +116,6 @@ def _confirm(link: Link, side: Side, change: Change, situation: Situation, pendi
     """``gone`` needs a second look; the first one is remembered as pending (§9)."""
     if change is not Change.MISSING:
         return change
-    known = next((p for p in situation.case.pending if (p.link_key, p.side) == (link.key, side)), None)
-    look = situation.espocrm.answered_at if side is Side.ESPOCRM else situation.advoware.answered_at
-    mark = known or Pending(link.key, side, look)
-    pending.append(mark)
-    return Change.GONE if known and situation.confirmed(known.since, side) else Change.MISSING
+    first, confirmed = situation.second_look(link.key, side)
+    pending.append(first)
+    return Change.GONE if confirmed else Change.MISSING

@@ -6,7 +6,7 @@ Called by carry. Kept, or removed like any deletion: after a second look, and by
 from __future__ import annotations
 
 from statemachine.admission import Admission
-from statemachine.case import Pending, Vanished, Variant
+from statemachine.case import Vanished, Variant
 from statemachine.diff import Difference
 from statemachine.draft import Draft
 from statemachine.fuse import Fuses
@@ -28,13 +28,11 @@ class ExtraEntries:
         source = Side.ADVOWARE if d.tie.item else Side.ESPOCRM
         value = self._draft.of_item(d.tie.item) if d.tie.item else d.tie.rows[0].canonical
         key = f"extra:{d.tie.kind}:{value}"
-        known = next((p for p in self._s.case.pending if (p.link_key, p.side) == (key, source)), None)
-        look = self._s.advoware if source is Side.ADVOWARE else self._s.espocrm
-        mark = known or Pending(key, source, look.answered_at)
-        self._draft.pending.append(mark)
+        first, confirmed = self._s.second_look(key, source)
+        self._draft.pending.append(first)
         self._fuses.name(Vanished(key, source, value, since=self._s.now))
-        if known is None or not self._s.confirmed(known.since, source):
-            self._draft.again.append(mark.since + self._s.rules.deletion_confirm)
+        if not confirmed:
+            self._draft.again.append(first.since + self._s.rules.deletion_confirm)
             return "pending"
         return self._remove(d, key, source, value)
 

@@ -98,8 +98,7 @@ class ItemPlan:
         """The array to send; None when nothing changes. Of several items of one value the ``linked`` one stays."""
         if not self.changes:
             return None
-        places = [place for place in self._places if place.item is not None]
-        places.sort(key=lambda place: not any(place.was is item for item in linked))
+        places = sorted(self._places, key=lambda place: not any(place.was is item for item in linked))
         kept = self._one_of_each(places)
         items = [kept[id(place)] for place in self._places if id(place) in kept]
         return _one_primary(items)

@@ -9,9 +9,20 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterable
+from typing import Protocol
 
-from statemachine.case import Seen, SeenPart
-from statemachine.model import AdvowareRecord, EspocrmRecord, Item, Kommunikation
+from statemachine.case import Pending, Seen, SeenPart
+from statemachine.model import AdvowareRecord, EspocrmRecord, Item, Kommunikation, Side
+
+
+class AskedAndAnswered(Protocol):
+    """When a look was asked for and answered, by our own clock."""
+
+    @property
+    def asked_at(self) -> float: ...
+    @property
+    def answered_at(self) -> float: ...
+
 
 #: What a user may set ``syncStatus`` to in order to ask for a sync (§11).
 REQUESTS = frozenset({"dirty", "pending_sync"})
@@ -64,6 +75,18 @@ def settled(before: Seen | None, after: Seen, part: str, seconds: float) -> bool
     return known[part] == _fingerprints(after)[part] and after.at - since >= seconds
 
 
+def second_look(
+    pending: Iterable[Pending], key: str, side: Side, look: AskedAndAnswered, seconds: float
+) -> tuple[Pending, bool]:
+    """The first look that showed ``key`` gone from ``side``, and whether this ``look`` was asked for at least
+    ``seconds`` after that one was answered (§9). A first look from the future says that our clock was set back: then
+    this one is the first."""
+    known = next((p for p in pending if (p.link_key, p.side) == (key, side)), None)
+    if known is None or known.since > look.answered_at:
+        return Pending(key, side, look.answered_at), False
+    return known, look.asked_at - known.since >= seconds
+
+
 def settles_at(after: Seen, part: str, seconds: float) -> float:
     """When another look at the same content will be a settled one."""
     return next(p.since for p in after.parts if p.name == part) + seconds
@@ -74,7 +97,8 @@ def _fingerprints(seen: Seen) -> dict[str, str]:
 
 
 def _continue(shows: dict[str, str], before: Seen | None, answered_at: float) -> tuple[SeenPart, ...]:
-    known = {part.name: part for part in before.parts} if before else {}
+    """A series that began in the future ends: our clock was set back, and nobody waits until it is there again."""
+    known = {p.name: p for p in before.parts if p.since <= answered_at} if before else {}
     return tuple(
         known[name]
         if name in known and known[name].fingerprint == fingerprint

@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 
 from statemachine import marker
+from statemachine.marker import Marker
 from statemachine.model import Base, Item, Kind, Link, Side
 from statemachine.rows import Row, Rows
 from statemachine.situation import Situation, Value
@@ -184,18 +185,16 @@ class Pairing:
             if row.marker is None or row.marker.slot:
                 continue
             for value, group in list(self._free_items.items()):
-                if value[0] is row.kind and value not in shown and self._speaks_of(row, group):
+                if value[0] is row.kind and value not in shown and self._speaks_of(row.marker, group):
                     tie = Tie(row.kind, rows=[self._free_rows.pop(row.id)], via_marker=True)
                     self._take_item(tie, value[1])
                     new.append(tie)
                     break
         return new
 
-    def _speaks_of(self, row: Row, group: _Group) -> bool:
-        mark = row.marker
-        if mark is None:
-            return False
-        if mark.value is not None and self._situation.canonical(mark.value, row.kind) == group.value[1]:
+    def _speaks_of(self, mark: Marker, group: _Group) -> bool:
+        kind, canonical = group.value
+        if mark.value is not None and self._situation.canonical(mark.value, kind) == canonical:
             return True
         return any(marker.matches(mark, item.value) for item in group.items)
 

@@ -8,8 +8,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from statemachine import normalize
-from statemachine.case import Case, Shown
+from statemachine import looks, normalize
+from statemachine.case import Case, Pending, Shown
 from statemachine.model import AdvowareRecord, EspocrmRecord, Kind, Side
 from statemachine.rules import Rules
 
@@ -41,10 +41,10 @@ class Situation:
     def canonical(self, value: str, kind: Kind) -> str:
         return normalize.canonical(value, kind, self.rules.region)
 
-    def confirmed(self, since: float, side: Side) -> bool:
-        """Whether this look came at least [deletion_confirm_seconds] after the one at ``since`` was answered."""
-        look = self.espocrm.asked_at if side is Side.ESPOCRM else self.advoware.asked_at
-        return look - since >= self.rules.deletion_confirm
+    def second_look(self, key: str, side: Side) -> tuple[Pending, bool]:
+        """The first look that showed ``key`` gone from ``side``, and whether this one confirms it (§9)."""
+        look = self.espocrm if side is Side.ESPOCRM else self.advoware
+        return looks.second_look(self.case.pending, key, side, look, self.rules.deletion_confirm)
 
 
 def subject(side: Side, kind: Kind, canonical: str) -> str:

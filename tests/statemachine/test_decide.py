@@ -308,3 +308,34 @@ def test_back_to_both_keeps_the_base() -> None:
     world.sync()
     assert "+495115555550" in world.tlfs()
     assert len(world.history) == 1
+
+
+@pytest.mark.parametrize("policy", [Policy.ESPOCRM, Policy.ADVOWARE])
+def test_an_entry_whose_value_is_anothers_by_now_ends(policy: Policy) -> None:
+    """§5: the entries become one link; a superfluous row stays and is shared (§4.1)."""
+    world = agreed("0511/1234560", "0511/1234561", "max@example.de")
+    world.rules = replace(RULES, conflict_policy=policy)
+    world.edit_row(102, tlf="0511 1234560")
+    world.remove_item("+495111234561")
+    world.sync()
+    rows = next(ids for value, ids in world.agreed() if value == "+495111234560")
+    assert rows == ([101, 102] if policy is Policy.ADVOWARE else [101])
+    assert [i.value for i in world.phones] == ["+495111234560"]
+    world.quiet()
+
+
+def test_a_recreated_row_has_the_kind_of_todays_type() -> None:
+    """§12, §3: one way to Advoware, the row is gone and the type has changed."""
+    world = agreed("0511/1234560", "max@example.de")
+    world.rules = TO_A
+    world.edit_item("+495111234560", type="Fax")
+    world.remove_row(101)
+    world.sync()
+    assert [row.komm_kz for row in world.rows.values() if "@" not in row.tlf] == [2]
+
+
+def test_a_plan_says_whether_something_waits() -> None:
+    world = one()
+    assert not world.run().plan.waits
+    delete(world)
+    assert world.run().plan.waits

@@ -261,3 +261,14 @@ def test_letter_case_alone_writes_nothing() -> None:
     world.sync()
     assert world.history == []
     assert world.values(Side.ESPOCRM) == world.values(Side.ADVOWARE)
+
+
+def test_a_new_item_and_a_moved_primary_travel_together() -> None:
+    """§8: one PUT, exactly one primary."""
+    world = two()
+    world.edit_row(102, online=True)
+    world.row(C, 4)
+    world.sync()
+    assert primary(world) == B
+    assert {i.value for i in world.emails} == {A, B, C}
+    world.quiet()

@@ -96,3 +96,13 @@ def test_a_look_remembers_stamp_version_and_time() -> None:
     w = world()
     seen = looks.look_espocrm(replace(w.espocrm(), version_number=7, server_time=5.0, asked_at=3.0), None)
     assert (seen.at, seen.stamp, seen.version, seen.server_time) == (3.0, f"t{w.stamp}", 7, 5.0)
+
+
+def test_the_same_entries_whatever_the_sync_fields_say() -> None:
+    w = world()
+    before = w.espocrm()
+    w.fields["syncStatus"] = "failed"
+    w.stamp += 1
+    assert looks.same_entries(before, w.espocrm())
+    w.email("neu@example.de")
+    assert not looks.same_entries(before, w.espocrm())

@@ -240,3 +240,8 @@ def test_a_blank_row_with_any_marker_is_a_slot() -> None:
 def test_a_tie_without_link_has_none_to_give() -> None:
     with pytest.raises(ValueError, match="never agreed"):
         _ = Tie(Kind.PHONE).agreed
+
+
+def test_a_tie_without_item_has_none_to_give() -> None:
+    with pytest.raises(ValueError, match="no item"):
+        _ = Tie(Kind.PHONE).shown

@@ -77,9 +77,10 @@ def test_a_convenience_field_serves_one_row_lowest_id_first() -> None:
     world = World()
     world.row(NUMBER)
     world.row(NUMBER)
-    world.convenience = ((2, NUMBER), (6, NUMBER), (4, NUMBER))
+    world.row("0511/9999990")
+    world.convenience = ((2, NUMBER), (6, NUMBER), (4, NUMBER), (1, "0511/7777770"))
     found = rows.read(world.situation(), Base()).relevant
-    assert [row.komm_kz for row in found] == [2, 6]
+    assert [row.komm_kz for row in found] == [2, 6, 1]
 
 
 def test_a_marker_of_the_other_family_does_not_count() -> None:

@@ -75,10 +75,11 @@ class World:
     holders: dict[Value, Shown] = field(default_factory=dict)
     shared: set[Value] = field(default_factory=set)
     bemerkung_length: int = 1000
-    slot_kz: dict[int, int] = field(default_factory=dict)
     sent: list[RowCommand | PutRecord] = field(default_factory=list)
     history: list[Write] = field(default_factory=list)
     deletes: bool = False
+    #: types that EspoCRM does not let us change
+    types: dict[str, str] = field(default_factory=dict)
     count: int = 0
     _next_row: int = 100
     _row_version: int = 0
@@ -249,7 +250,8 @@ class World:
         for kind, items in ((Kind.EMAIL, command.emails), (Kind.PHONE, command.phones)):
             if items is not None:
                 _check(items, self)
-                self.items(kind)[:] = [replace(item, value=self._stored(item)) for item in items]
+                kept = [replace(item, type=self.types.get(item.value, item.type)) for item in items]
+                self.items(kind)[:] = [replace(item, value=self._stored(item)) for item in kept]
         self.fields.update(dict(command.fields))
 
     def _fit(self, put: PutRow | PostRow) -> str:

@@ -23,6 +23,7 @@ from daemon.notices import Notices
 from daemon.outside import Outside
 from daemon.poller import Poller
 from daemon.ports import GuardLimits
+from daemon.rehearsal import Rehearsal
 from daemon.scan import FullScan
 from daemon.settings import Settings
 from daemon.sightings import Sightings
@@ -58,6 +59,7 @@ class App:
         self.scan = self._make_scan()
         self.sweep = self._make_sweep()
         self.syncer = self._make_syncer()
+        self.rehearsal = Rehearsal(self.syncer, outside.metrics) if outside.dry_run else None
         self.worker = self._make_worker()
         self.maintenance = Maintenance(outside.store, outside.clock, outside.metrics, wake=self._due.ring)
 
@@ -86,6 +88,8 @@ class App:
         self.outside.metrics.sync_runs["interrupted"].inc(recovered)
         if recovered:
             log.info("recovered", interrupted=recovered)
+        if self.rehearsal is not None:  # what would be written is not kept over a restart
+            await self.outside.store.ask_all("dry_run")
 
     def tend_gates(self, start_soon: Callable[..., object]) -> None:
         for side, gate in self.outside.gates.items():
@@ -133,7 +137,7 @@ class App:
         yield loop("tidy", self.maintenance.tidy, maintenance.TIDY_SECONDS)
         yield loop("gauges", self.maintenance.show, maintenance.GAUGES_SECONDS)
         user = settings.espocrm.notice_user_id
-        if settings.espocrm.notices == "task" and user:
+        if settings.espocrm.notices == "task" and user and not self.outside.dry_run:
             tasks = Notices(self.outside.espocrm, self.outside.store, user)
             yield loop("notices", tasks.reconcile, notices.RECONCILE_SECONDS, entrance=espocrm)
 
@@ -196,7 +200,7 @@ class App:
         out = self.outside
         return Worker(
             out.store,
-            self.syncer,
+            self.rehearsal or self.syncer,
             self._fresh,
             out.clock,
             out.random,

@@ -156,6 +156,9 @@ class Metrics:
         self.writes_suppressed = make.counters(
             "writes_suppressed_total", "Writes not sent, what they wanted was there", "side", _SIDES
         )
+        self.dry_run_writes = make.gauges(
+            "dry_run_writes", "Entries that a dry run would write", "side variant", product(_SIDES, Variant)
+        )
         self.unknown_outcomes = make.counters(
             "unknown_outcomes_total", "Writes of which nobody knows whether they happened", "side", _SIDES
         )

@@ -18,6 +18,7 @@ from daemon.answers import Reply
 from daemon.clock import SystemClock
 from daemon.espocrm import HttpEspocrm, SignIn, by_hmac, by_key
 from daemon.gate import DOWN_FIRST, Gate, Trouble
+from daemon.lookonly import LookOnlyAdvoware, LookOnlyEspocrm
 from daemon.metrics import NOWHERE, Metrics
 from daemon.ports import Advoware, Clock, Espocrm, Random, Wire
 from daemon.settings import Settings
@@ -33,7 +34,8 @@ Wires = Mapping[Side, Wire]
 
 @dataclass(frozen=True, slots=True)
 class Outside:
-    """``gates`` must be tended (see :meth:`Gate.tend`) by whoever lives longer than one command."""
+    """``gates`` must be tended (see :meth:`Gate.tend`) by whoever lives longer than one command. ``dry_run``: both
+    sides can only be looked at."""
 
     settings: Settings
     store: SqliteStore
@@ -43,6 +45,7 @@ class Outside:
     clock: Clock
     random: Random
     metrics: Metrics
+    dry_run: bool = False
 
     def probe(self, side: Side) -> Callable[[], object]:
         return self.espocrm.probe if side is Side.ESPOCRM else self.advoware.probe
@@ -58,10 +61,11 @@ async def open_outside(
     clock: Clock | None = None,
     random: Random | None = None,
     first_probe: float = DOWN_FIRST,
+    dry_run: bool = False,
 ) -> AsyncIterator[Outside]:
     """``exclusive``: for the one process that syncs. ``wires``: instead of real HTTP. ``first_probe``: of a side that
-    is down, for those who cannot wait. Raises what opening the store
-    raises (StoreInUse, StoreTooNew, StoreTrouble); no request is sent."""
+    is down, for those who cannot wait. ``dry_run``: every write to a side is refused in here. Raises what opening the
+    store raises (StoreInUse, StoreTooNew, StoreTrouble); no request is sent."""
     clock, random = clock or SystemClock(), random or SystemRandom()
     async with AsyncExitStack() as stack:
         store = await stack.enter_async_context(_open_store(settings, metrics, clock, random, exclusive))
@@ -70,15 +74,20 @@ async def open_outside(
             Side.ADVOWARE: await stack.enter_async_context(HttpWire(settings.advoware.max_connections)),
         }
         gates = {side: _gate(side, settings, metrics, clock, random, first_probe) for side in Side}
+        espocrm = _espocrm(settings, _transport(gates[Side.ESPOCRM], lines, settings, metrics, clock))
+        advoware = _advoware(
+            settings, _transport(gates[Side.ADVOWARE], lines, settings, metrics, clock), clock
+        )
         yield Outside(
             settings,
             store,
-            _espocrm(settings, _transport(gates[Side.ESPOCRM], lines, settings, metrics, clock)),
-            _advoware(settings, _transport(gates[Side.ADVOWARE], lines, settings, metrics, clock), clock),
+            LookOnlyEspocrm(espocrm) if dry_run else espocrm,
+            LookOnlyAdvoware(advoware) if dry_run else advoware,
             gates,
             clock,
             random,
             metrics,
+            dry_run,
         )
 
 

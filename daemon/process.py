@@ -32,7 +32,8 @@ log = structlog.get_logger(__name__)
 
 class Daemon:
     """``reload`` reads the configuration again and raises if it is wrong. ``app``: the parts of the moment, None while
-    they are being exchanged; :class:`daemon.web.Health` is answered from them."""
+    they are being exchanged; :class:`daemon.web.Health` is answered from them. ``dry_run``: nothing is written to
+    either side."""
 
     def __init__(
         self,
@@ -44,6 +45,7 @@ class Daemon:
         wires: Wires | None = None,
         clock: Clock | None = None,
         random: Random | None = None,
+        dry_run: bool = False,
     ) -> None:
         environ = os.environ if environ is None else environ
         self.app: App | None = None
@@ -56,6 +58,7 @@ class Daemon:
         self._wires = wires
         self._clock = clock
         self._random = random
+        self._dry_run = dry_run
         self._ending = False
 
     async def run(self, *, started: Callable[[str, int], None] = lambda host, port: None) -> None:
@@ -73,13 +76,18 @@ class Daemon:
 
     async def _serve_while_living(self, group: TaskGroup, started: Callable[[str, int], None]) -> None:
         web = self._settings.web
-        face = Face(self, self.metrics, self._routes(self))
+        face = Face(self, self.metrics, self._routes(self), self.rehearsed)
         started(web.host, await group.start(face.serve, web.host, web.port))
         while not self._ending:
             await self._live()
 
     def stuck(self) -> tuple[str, ...]:
         return self.app.stuck() if self.app is not None else ()
+
+    def rehearsed(self) -> dict[str, int] | None:
+        """What a dry run would write, in numbers; None for a daemon that writes."""
+        rehearsal = self.app.rehearsal if self.app is not None else None
+        return None if rehearsal is None else rehearsal.summary()
 
     def page(self) -> Sequence[RouteDef]:
         """The page for people, which lives as long as the process and shows the parts of the moment."""
@@ -98,6 +106,7 @@ class Daemon:
             wires=self._wires,
             clock=self._clock,
             random=self._random,
+            dry_run=self._dry_run,
         ) as outside:
             self.app = App(outside)
             if self._ending or self._settings is not settings:
@@ -106,8 +115,10 @@ class Daemon:
                 async with anyio.create_task_group() as group:
                     await group.start(self.app.run)
                     self._notifier.ready("running")
-                    log.info("started", pid=os.getpid())
+                    log.info("started", pid=os.getpid(), **({"dry_run": True} if self._dry_run else {}))
             finally:
+                if (rehearsed := self.rehearsed()) is not None:
+                    log.info("dry_run_summary", **rehearsed)
                 self.app = None
 
     async def _obey(self, signals: AsyncIterable[signal.Signals]) -> None:

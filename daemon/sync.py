@@ -37,6 +37,8 @@ from statemachine.states import Trigger
 
 #: More rounds than any plan can need; what is left then is looked at again.
 _MOST_ROUNDS = 24
+#: Why somebody is at rest in a dry run although something is left to write.
+WOULD_WRITE = "would_write"
 
 
 class Syncer:
@@ -77,16 +79,28 @@ class Syncer:
             with anyio.CancelScope(shield=True):
                 await sync.remember_looks()
 
-    async def preview(
-        self, person: Person, fresh: AdvowareRecord | None = None
-    ) -> tuple[Situation, Plan] | None:
-        """What a run would begin with, without writing anything: ``plan`` and ``explain`` stop here. None: the
-        record is gone on one side, or its betNr has changed."""
+    async def preview(self, person: Person) -> tuple[Situation, Plan] | None:
+        """What a run would do, without writing anything: ``plan`` and ``explain`` stop here. Second looks are taken for
+        granted. None: the record is gone on one side, or its betNr has changed."""
         sync = _Sync(self, person, "preview", self.rules())
-        arrival = await sync.load(fresh)
-        if isinstance(arrival, Gone):
+        if isinstance(await sync.load(None), Gone):
             return None
-        return sync.situation, plan.make(sync.situation)
+        settled = frozenset({looks.EMAILS, looks.PHONES, looks.ROWS})
+        sync.situation = replace(sync.situation, settled=settled)
+        made = await sync.answered()
+        return sync.situation, made
+
+    async def rehearse(
+        self, person: Person, run: str, fresh: AdvowareRecord | None = None
+    ) -> tuple[SyncResult, Plan | None]:
+        """A run without its writes, for a dry run: only GETs, and what is agreed already is remembered. The plan is
+        what would be written, None where there is nothing to plan. Raises as :meth:`run` does."""
+        sync = _Sync(self, person, run, self.rules())
+        try:
+            return await sync.rehearse(fresh)
+        finally:
+            with anyio.CancelScope(shield=True):
+                await sync.remember_looks()
 
 
 class _Sync:
@@ -289,6 +303,9 @@ class _Sync:
             made, self.situation, tuple(self._decided.values()), bool(self._unknown), self._clock.now()
         )
         visible, end = await self._show_status(end)
+        return await self._finish(made, end, visible)
+
+    async def _finish(self, made: Plan, end: Ending, visible: str | None) -> SyncResult:
         finish = Finish(
             base=made.base,
             event=end.event,
@@ -346,6 +363,35 @@ class _Sync:
             )
         return SyncResult(person, "dirty" if person else "clean")
 
+    # the same without writing
+
+    async def rehearse(self, fresh: AdvowareRecord | None) -> tuple[SyncResult, Plan | None]:
+        """The story as far as it goes without a write, and the plan that it stops at."""
+        arrival = await self.load(fresh)
+        if isinstance(arrival, Gone):
+            return await self._end_without_plan(arrival), None
+        made = await self.answered()
+        end = ending(made, self.situation, (), False, self._clock.now())
+        if made.idle:
+            return await self._finish(made, end, self._case.visible_status), made
+        end = replace(end, event=_unwritten(made))
+        result = await self._finish(made, end, self._case.visible_status)
+        return replace(result, lag=None), made
+
+    async def answered(self) -> Plan:
+        """The plan when all that it asks has been answered; nothing is written in between."""
+        made = self._plan()
+        async with AsyncExitStack() as held:
+            for _ in range(_MOST_ROUNDS):
+                if made.questions:
+                    await self._ask_who_shares(made)
+                elif made.lookups:
+                    await self._look_up_holders(made, held)
+                else:
+                    break
+                made = self._plan()
+        return made
+
     async def show_failure(self, error: RecordTrouble | HopelessRecord) -> None:
         """Let people see in EspoCRM that this record failed; best effort."""
         if self._record is None:
@@ -363,6 +409,15 @@ class _Sync:
         for side, seen in ((Side.ESPOCRM, self._espocrm), (Side.ADVOWARE, self._advoware)):
             if seen is not None:
                 await self._store.looked(self._person.espocrm_id, side, seen)
+
+
+def _unwritten(made: Plan) -> Event:
+    """How a rehearsal ends that has left something to write."""
+    if made.look_again_at is not None:
+        return Event(Trigger.LOOK_AGAIN, "second_look", made.look_again_at)
+    if made.conflicts:
+        return Event(Trigger.CONFLICT_FOUND, ", ".join(sorted({one.kind.value for one in made.conflicts})))
+    return Event(Trigger.SYNCED, WOULD_WRITE)
 
 
 def _recent(rules: Rules) -> float:

@@ -6,7 +6,7 @@ address is in what it says.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Protocol
 
 import anyio
@@ -33,12 +33,20 @@ class Health(Protocol):
 
 
 class Face:
-    """The handlers. ``routes`` come before our own ``/``, so that a page can take its place."""
+    """The handlers. ``routes`` come before our own ``/``, so that a page can take its place. ``rehearsed``: what a dry
+    run would write, None when this is none."""
 
-    def __init__(self, health: Health, metrics: Metrics, routes: Sequence[web.RouteDef] = ()) -> None:
+    def __init__(
+        self,
+        health: Health,
+        metrics: Metrics,
+        routes: Sequence[web.RouteDef] = (),
+        rehearsed: Callable[[], dict[str, int] | None] = lambda: None,
+    ) -> None:
         self._health = health
         self._metrics = metrics
         self._routes = routes
+        self._rehearsed = rehearsed
 
     def application(self) -> web.Application:
         application = web.Application()
@@ -77,7 +85,9 @@ class Face:
 
     async def _show_readiness(self, request: web.Request) -> web.Response:
         reasons = await self._health.unready()
-        return _json({"ready": not reasons, "reasons": reasons}, ok=not reasons)
+        rehearsed = self._rehearsed()
+        dry_run = {} if rehearsed is None else {"dry_run": rehearsed}
+        return _json({"ready": not reasons, "reasons": reasons, **dry_run}, ok=not reasons)
 
     async def _show_index(self, request: web.Request) -> web.Response:
         return web.Response(text=_INDEX)

@@ -16,7 +16,7 @@ from daemon.outside import Outside
 from daemon.ports import GuardLimits, Person
 from daemon.rulebook import rules_for
 from daemon.sync import Syncer
-from statemachine import explain, looks, plan
+from statemachine import explain
 from statemachine.commands import DeleteRow, ItemChange, PostRow, RowCommand
 from statemachine.draft import Entry
 from statemachine.errors import KommsyncError
@@ -24,8 +24,6 @@ from statemachine.plan import Plan
 from statemachine.rules import Rules
 from statemachine.situation import Situation
 
-#: Answers bring up further questions at most so often.
-_MOST_ROUNDS = 8
 #: (done, of how many)
 Step = Callable[[int, int], None]
 
@@ -49,8 +47,6 @@ class Seer:
         self.syncer = Syncer(
             desk.espocrm, desk.advoware, desk.store, desk.clock, lambda: rules, lambda: limits
         )
-        self._desk = desk
-        self._rules = rules
 
     async def foresee(self, person: Person) -> Foresight:
         """Trouble with one record is told, not raised."""
@@ -60,27 +56,7 @@ class Seer:
             return Foresight(person, trouble=error.reason)
         if found is None:
             return Foresight(person, trouble="record_gone_or_betnr_changed")
-        situation = replace(found[0], settled=frozenset({looks.EMAILS, looks.PHONES, looks.ROWS}))
-        made = plan.make(situation)
-        for _ in range(_MOST_ROUNDS):
-            if not made.questions and not made.lookups:
-                break
-            situation = await self._answered(situation, made)
-            made = plan.make(situation)
-        return Foresight(person, situation, made)
-
-    async def _answered(self, situation: Situation, made: Plan) -> Situation:
-        own = situation.espocrm.id
-        shared, holders = set(situation.shared), dict(situation.holders)
-        for kind, canonical in made.questions:
-            if await self._desk.store.holders(kind, canonical, own):
-                shared.add((kind, canonical))
-        for kind, canonical, value in made.lookups:
-            holders[kind, canonical] = await self.syncer.publisher.holder(
-                kind, canonical, value, own, self._rules.region
-            )
-        asked = situation.asked | set(made.questions)
-        return replace(situation, asked=asked, shared=frozenset(shared), holders=holders)
+        return Foresight(person, *found)
 
 
 async def open_seer(desk: Outside) -> Seer:
@@ -92,18 +68,18 @@ async def for_everybody(
     desk: Outside, people: Sequence[Person], work: Callable[[Person], Awaitable[None]], step: Step
 ) -> None:
     """As many at once as Advoware may be asked at once."""
-    limit, done = anyio.CapacityLimiter(desk.settings.advoware.max_connections), 0
+    waiting, done = iter(people), 0
 
-    async def one(person: Person) -> None:
+    async def take() -> None:
         nonlocal done
-        async with limit:
+        for person in waiting:
             await work(person)
-        done += 1
-        step(done, len(people))
+            done += 1
+            step(done, len(people))
 
     async with anyio.create_task_group() as group:
-        for person in people:
-            group.start_soon(one, person)
+        for _ in range(desk.settings.advoware.max_connections):
+            group.start_soon(take)
 
 
 def entries(found: Foresight) -> list[dict[str, Any]]:

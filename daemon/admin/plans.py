@@ -20,9 +20,11 @@ from daemon.admin.desk import NotPossible, open_desk
 from daemon.admin.foresight import Foresight, Seer, Step
 from daemon.outside import Outside
 from daemon.ports import Espocrm, Person
+from daemon.rehearsal import tally
 from daemon.settings import Settings
 from daemon.worker import event_for
 from statemachine import looks
+from statemachine.case import Variant
 from statemachine.errors import KommsyncError
 from statemachine.standing import Standing
 from statemachine.states import State
@@ -56,11 +58,15 @@ class WholePlan:
         return [{"bet_nr": one.bet_nr, **write} for one in self.people for write in one.writes]
 
     def summary(self) -> dict[str, int]:
-        """``links``: pairs of equal values found; ``unreadable``: people nothing can be said about."""
+        """``links``: pairs of equal values found; ``add_to_…``: new entries there, ``to_…``: all that is written there;
+        ``unreadable``: people nothing can be said about."""
         sides = Counter(write["side"] for write in self.writes())
+        variants = Counter(write["variant"] for write in self.writes())
         return {
             "people": len(self.people),
             "links": sum(one.links for one in self.people),
+            "add_to_espocrm": variants[Variant.VAR4.value],
+            "add_to_advoware": variants[Variant.VAR1.value],
             "to_espocrm": sides["espocrm"],
             "to_advoware": sides["advoware"],
             "conflicts": sum(one.conflicts for one in self.people),
@@ -193,15 +199,15 @@ def _planned(found: Foresight) -> Planned:
     )
     shows = [[part.name, part.fingerprint] for side in seen for part in side.parts]
     mark = hashlib.sha256(json.dumps([shows, writes]).encode()).hexdigest()
-    ties = [entry.tie for entry in made.entries]
+    numbers = tally(made)
     return Planned(
         person.espocrm_id,
         person.bet_nr,
         writes,
-        conflicts=len(made.conflicts),
-        unsyncable=len(made.unsyncable),
-        links=sum(1 for tie in ties if tie.rows and tie.item),
-        waits=sum(1 for entry in made.entries if entry.problem),
+        conflicts=numbers.conflicts,
+        unsyncable=numbers.unsyncable,
+        links=numbers.links,
+        waits=numbers.waits,
         fingerprint=mark,
         trouble=None,
     )

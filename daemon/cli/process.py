@@ -20,23 +20,41 @@ def register(app: typer.Typer) -> None:
     app.command("check")(check)
 
 
-def run(ctx: typer.Context) -> None:
+def run(
+    ctx: typer.Context,
+    dry_run: Annotated[
+        bool,
+        typer.Option(
+            "--dry-run",
+            help="Live with both systems and write nothing; the page and /readyz say what would be.",
+        ),
+    ] = False,
+) -> None:
     """The daemon. SIGTERM ends it, SIGHUP reads the configuration again."""
     import anyio
 
-    from daemon.admin import address
+    from daemon.admin import address, dryrun
     from daemon.process import Daemon
 
     settings = settings_of(ctx, quiet=False)
-    address.refuse_second(settings.store.path)
+    if dry_run:
+        settings = anyio.run(dryrun.apart, settings)
+    path = settings.store.path
+    address.refuse_second(path)
 
     def reload() -> Settings:
-        return settings_of(ctx, quiet=False)
+        found = settings_of(ctx, quiet=False)
+        return dryrun.beside(found) if dry_run else found
 
     def started(host: str, port: int) -> None:
-        typer.echo(f"kommsync: {address.publish(settings.store.path, host, port)}")
+        page = address.publish(path, host, port)
+        typer.echo(f"kommsync: {page}")
+        if dry_run:
+            typer.echo(f"dry run: nothing is written to EspoCRM or Advoware; what would be: {page}readyz")
+            typer.echo(f"its own memory: {path}. To ask it: KOMMSYNC_STORE__PATH={path} kommsync list")
 
-    anyio.run(lambda: Daemon(settings, reload, environ=os.environ).run(started=started))
+    daemon = Daemon(settings, reload, environ=os.environ, dry_run=dry_run)
+    anyio.run(lambda: daemon.run(started=started))
 
 
 def once(

@@ -11,7 +11,18 @@ from daemon.cli.context import settings_of, with_desk
 from daemon.cli.failure import HUMAN_NEEDED
 from daemon.cli.output import Json, print_json, print_table
 
-_SUMMED = ("people", "links", "to_espocrm", "to_advoware", "conflicts", "unsyncable", "unreadable")
+_SUMMED = (
+    "people",
+    "links",
+    "add_to_espocrm",
+    "add_to_advoware",
+    "to_espocrm",
+    "to_advoware",
+    "conflicts",
+    "unsyncable",
+    "waiting",
+    "unreadable",
+)
 
 
 def register(app: typer.Typer) -> None:

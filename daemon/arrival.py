@@ -12,6 +12,7 @@ from typing import Protocol
 import anyio
 
 from daemon.ports import Advoware, Clock, Espocrm, Finish, Person, Store
+from statemachine import looks
 from statemachine.case import Case, Pending
 from statemachine.errors import HopelessRecord, RecordMissing
 from statemachine.model import AdvowareRecord, EspocrmRecord, Side
@@ -137,11 +138,10 @@ def _perhaps_gone(
     arrival: Arrival, person: Person, case: Case, rules: Rules, key: str, side: Side, look: _Look
 ) -> Gone:
     """The first look is remembered; a second one [deletion_confirm_seconds] later makes it true."""
-    known = next((p for p in case.pending if (p.link_key, p.side) == (key, side)), None)
-    if known is None or look.asked_at - known.since < rules.deletion_confirm:
-        mark = known or Pending(key, side, look.answered_at)
-        event = Event(Trigger.LOOK_AGAIN, key.replace(":", "_"), mark.since + rules.deletion_confirm)
-        return Gone(arrival.espocrm, arrival.advoware, event, _unchanged(case, mark, event))
+    first, confirmed = looks.second_look(case.pending, key, side, look, rules.deletion_confirm)
+    if not confirmed:
+        event = Event(Trigger.LOOK_AGAIN, key.replace(":", "_"), first.since + rules.deletion_confirm)
+        return Gone(arrival.espocrm, arrival.advoware, event, _unchanged(case, first, event))
     if side is Side.ADVOWARE:
         detail = (
             f"Advoware has no Beteiligter {person.bet_nr}; check the betNr in EspoCRM, then 'kommsync retry'"

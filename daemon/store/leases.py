@@ -33,6 +33,17 @@ RESET = (
     f"{people.selected_by('persons_reset')}"
     " WHERE p.state = 'permanently_failed' AND p.due_at <= ? ORDER BY p.due_at LIMIT ?"
 )
+PARKED_LONG_AGO = (
+    "SELECT DISTINCT f.espocrm_id FROM findings f INDEXED BY findings_by_what JOIN persons p USING (espocrm_id)"
+    " WHERE f.what = 'parked' AND json_extract(f.body, '$.since') <= ? AND p.state IN ('clean', 'conflict') LIMIT ?"
+)
+#: Whoever came to be what he is in the future, and the looks made then: our clock has been set back since.
+_DUE_LATER = "due_at > ?1 AND since > ?1 + 1"
+FROM_THE_FUTURE = (
+    f"SELECT espocrm_id FROM persons INDEXED BY persons_due WHERE state IN ('dirty', 'failed') AND {_DUE_LATER}",  # noqa: S608
+    f"SELECT espocrm_id FROM persons INDEXED BY persons_reset WHERE state = 'permanently_failed' AND {_DUE_LATER}",  # noqa: S608
+)
+LOOKED_IN_THE_FUTURE = "UPDATE looks SET advoware_at = ?1 WHERE advoware_at > ?1 + 1"
 
 
 def lease(turn: Turn, owner: str, limit: int, only: Sequence[str]) -> list[Person]:
@@ -63,12 +74,28 @@ def recover(turn: Turn, owner: str) -> int:
 
 
 def reset_due(turn: Turn, limit: int) -> int:
-    """A new round for those who had given up; their quarantines end with it (§10)."""
+    """A new round for those who had given up; their quarantines end with it (§10). Who is at rest with a parked entry
+    is asked for when that one's time has come: nothing else would. Returns how many."""
+    _set_right(turn)
+    long_ago = turn.now - turn.rules.schedule.auto_reset
+    parked = turn.rows(PARKED_LONG_AGO, long_ago, limit)
+    for row in parked:
+        people.move_found(turn, row[0], Event(Trigger.ASKED, "auto_reset"), "")
     rows = turn.rows(RESET, turn.now, limit)
     for row in rows:
         people.forgive(turn, row[0])
         people.shift(turn, people.from_row(row), Event(Trigger.AUTO_RESET, "auto_reset"))
-    return len(rows)
+    return len(parked) + len(rows)
+
+
+def _set_right(turn: Turn) -> None:
+    """Nobody waits until a clock that was set back is again where it was: each keeps the length of his wait."""
+    found = [row for statement in FROM_THE_FUTURE for row in turn.rows(statement, turn.now)]
+    turn.many(
+        "UPDATE persons SET due_at = ?2 + (due_at - since), since = ?2 WHERE espocrm_id = ?1",
+        ((row[0], turn.now) for row in found),
+    )
+    turn.do(LOOKED_IN_THE_FUTURE, turn.now)
 
 
 def sweep_slice(turn: Turn, before: float, limit: int) -> list[Person]:

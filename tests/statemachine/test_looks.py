@@ -8,7 +8,7 @@ from dataclasses import replace
 import pytest
 
 from statemachine import looks
-from statemachine.model import Item, Kind
+from statemachine.model import Item, Kind, Side
 from tests.statemachine.world import World, agreed
 
 
@@ -106,3 +106,18 @@ def test_the_same_entries_whatever_the_sync_fields_say() -> None:
     assert looks.same_entries(before, w.espocrm())
     w.email("neu@example.de")
     assert not looks.same_entries(before, w.espocrm())
+
+
+def test_nobody_waits_for_a_clock_that_was_set_back() -> None:
+    """§8, §9: a first look from the future is none; waiting until it has come would be a silent halt."""
+    world = agreed("0511/1234560", "0511/1234561")
+    world.wait(86_400)
+    world.remove_item("+495111234560")
+    world.run()
+    world.wait(-86_400)
+    world.row("0511/1234562")
+    for _ in range(15):
+        world.run()
+        world.wait(10)
+    assert world.item_values() == ["+495111234561", "+495111234562"]
+    assert world.values(Side.ADVOWARE) == world.values(Side.ESPOCRM)

@@ -74,6 +74,41 @@ async def test_a_reset_ends_the_quarantine(store: SqliteStore, clock: HandClock)
     assert (await store.case("a", 1, 0)).parked == ()
 
 
+async def test_a_parked_entry_of_somebody_at_rest_is_asked_for_again(
+    store: SqliteStore, clock: HandClock
+) -> None:
+    """§10: until the auto reset; no other event would come."""
+    await store.discover("a", 1, None)
+    parked = (Parked("1", "quarantined", "+49", START),)
+    await synced(store, "a", 1, Finish(base(link("1")), done(), parked=parked))
+    clock.time = START + 999
+    assert await store.reset_due(5) == 0
+    clock.time = START + 1000
+    assert await store.reset_due(5) == 1
+    assert [person.espocrm_id for person in await store.lease("me", 5)] == ["a"]
+    assert await store.reset_due(5) == 0
+
+
+async def test_nobody_waits_for_a_clock_that_was_set_back(store: SqliteStore, clock: HandClock) -> None:
+    for number, name in enumerate("abc"):
+        await store.discover(name, number + 1, None)
+        await store.looked(name, Side.ADVOWARE, seen(START))
+    await lease_one(store, "b")
+    await store.move("b", done(Trigger.ATTEMPT_FAILED))
+    await lease_one(store, "c")
+    await store.move("c", done(Trigger.GAVE_UP))
+    await store.sweep_slice(START, 0)  # the looks are written
+    clock.time = START - 86400
+    assert await store.lease("me", 5) == []
+    assert await store.reset_due(5) == 0
+    assert [person.espocrm_id for person in await store.lease("me", 5)] == ["a"]
+    clock.time += 90  # the waits keep their length
+    assert [person.espocrm_id for person in await store.lease("me", 5)] == ["b"]
+    assert len(await store.sweep_slice(clock.time, 5)) == 3
+    clock.time += 1000
+    assert await store.reset_due(5) == 1
+
+
 async def test_the_sweep_goes_round_by_the_oldest_look(store: SqliteStore) -> None:
     for number, name in enumerate("abc"):
         await store.discover(name, number + 1, None)
@@ -102,6 +137,10 @@ async def test_the_scan_goes_by_id(store: SqliteStore) -> None:
         (leases.NEXT_DUE, "persons_due"),
         (leases.NEXT_RESUMED, "persons_paused"),
         (leases.RESET, "persons_reset"),
+        (leases.PARKED_LONG_AGO, "findings_by_what"),
+        (leases.FROM_THE_FUTURE[0], "persons_due"),
+        (leases.FROM_THE_FUTURE[1], "persons_reset"),
+        (leases.LOOKED_IN_THE_FUTURE, "looks_sweep"),
         (leases.SWEEP, "looks_sweep"),
         (leases.SCAN, "PRIMARY KEY"),
         (leases.LEASED, "persons_by_state"),

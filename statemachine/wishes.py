@@ -18,11 +18,11 @@ from statemachine.rowplan import New
 
 
 def carry(draft: Draft, admission: Admission) -> bool:
-    """Plan the open wishes; True: nothing else is planned in this round."""
+    """Plan the first open wish that can be; True: nothing else is planned in this round, the next wish neither: it
+    may ask for the same."""
     opened = [wish for wish in draft.s.case.wishes if not _attempted(draft, wish)]
     draft.wishes_done.extend(wish.id for wish in draft.s.case.wishes if wish not in opened)
-    planned = [_plan(draft, admission, wish) for wish in opened]
-    return any(planned)
+    return any(_plan(draft, admission, wish) for wish in opened)
 
 
 def _attempted(draft: Draft, wish: Wish) -> bool:
@@ -40,6 +40,9 @@ def _plan(draft: Draft, admission: Admission, wish: Wish) -> bool:
     if not draft.s.rules.may_write(wish.side) or not _still_shows(wish, tie):
         draft.wishes_done.append(wish.id)
         draft.notices.append(Notice(_name(wish), "wish_refused"))
+        return False
+    if tie is None and _is_there(draft, wish):
+        draft.wishes_done.append(wish.id)
         return False
     if wish.side is Side.ADVOWARE:
         _in_advoware(draft, wish, tie)
@@ -59,6 +62,14 @@ def _still_shows(wish: Wish, tie: Tie | None) -> bool:
     if wish.side is Side.ESPOCRM:
         return tie.item is not None and tie.item.value == wish.expected
     return bool(tie.rows) and all(row.now.tlf == wish.expected for row in tie.rows)
+
+
+def _is_there(draft: Draft, wish: Wish) -> bool:
+    """What is to be created anew has come back without us (§5: nothing is written twice)."""
+    wanted = draft.s.canonical(wish.value or "", wish.kind)
+    if wish.side is Side.ESPOCRM:
+        return draft.items[wish.kind].holds(wanted)
+    return any((row.kind, row.canonical) == (wish.kind, wanted) for row in draft.diff.rows.relevant)
 
 
 def _in_advoware(draft: Draft, wish: Wish, tie: Tie | None) -> None:

@@ -205,3 +205,20 @@ def test_a_mail_without_kind_becomes_a_business_mail() -> None:
         "neu@example.de": 4,
         "0511/5555550": 10,
     }
+
+
+@pytest.mark.parametrize("side", list(Side))
+def test_what_was_undone_twice_or_came_back_is_not_doubled(side: Side) -> None:
+    """§5: nothing is written twice."""
+    world = one()
+    world.remove_item(E_ONE)
+    world.sync()
+    wish = Wish(1, side, Kind.PHONE, None, E_ONE, type="Office", komm_kz=1)
+    world.case = replace(world.case, wishes=(wish, replace(wish, id=2)))
+    world.sync()
+    world.case = replace(world.case, wishes=(replace(wish, id=3),))
+    world.sync()
+    assert live(world) == [E_ONE]
+    assert phones(world) == [E_ONE]
+    assert world.case.wishes == ()
+    assert [w.variant for w in world.history].count(Variant.WISH) == 1

@@ -78,13 +78,10 @@ class ItemPlan:
     def make_primary(self, item: Item, link_of: Callable[[Item], str | None]) -> None:
         """The one primary moves to ``item``; both changes are journalled."""
         for place in self._places:
-            if place.item is None or place.item.primary == (place.was is item):
+            if place.item is None or place.was is None or place.item.primary == (place.was is item):
                 continue
             after = replace(place.item, primary=place.was is item)
-            if place.was is not None:
-                self.changes.append(
-                    ItemChange(Variant.FLAG, self.kind, link_of(place.was), place.item, after)
-                )
+            self.changes.append(ItemChange(Variant.FLAG, self.kind, link_of(place.was), place.item, after))
             place.item = after
 
     def frozen(self) -> bool:

@@ -339,3 +339,16 @@ def test_a_plan_says_whether_something_waits() -> None:
     assert not world.run().plan.waits
     delete(world)
     assert world.run().plan.waits
+
+
+def test_a_new_item_of_a_value_that_a_row_was_just_given() -> None:
+    """§5: Advoware's edit and EspoCRM's new item are one entry; the old item goes in the same PUT."""
+    world = agreed("bert@example.de", "0511/1234560")
+    world.edit_row(101, tlf="anna@example.de")
+    world.email("anna@example.de")
+    world.run()
+    assert "merging" in {e.problem for e in world.run().plans[0].entries} or not world.history
+    world.sync()
+    assert [i.value for i in world.emails] == ["anna@example.de"]
+    assert [row.tlf for row in world.rows.values() if "@" in row.tlf] == ["anna@example.de"]
+    world.quiet()

@@ -55,9 +55,6 @@ def test_every_misfortune_at_every_write(name: str, fault: str, number: int) -> 
     SCENARIOS[name](smooth)
     smooth.sync()
     SCENARIOS[name](rough)
-    for _ in range(2):
-        rough.run()
-        rough.wait(70)
     rough.faults = {rough.count + number: fault}
     rough.sync()
     rough.faults = {}

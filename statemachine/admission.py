@@ -10,10 +10,11 @@ import hashlib
 from collections.abc import Callable
 
 from statemachine import guard, looks
-from statemachine.case import Notice, Parked, Unsyncable, Write
+from statemachine.case import Notice, Parked, Unsyncable, Variant, Write
 from statemachine.diff import Change
 from statemachine.draft import Draft
 from statemachine.model import Kind, Link, Side
+from statemachine.rows import Row
 from statemachine.situation import removal, subject
 
 _PART = {Kind.EMAIL: looks.EMAILS, Kind.PHONE: looks.PHONES}
@@ -49,6 +50,15 @@ class Admission:
         if name in self._s.refused:
             return self._park(name, "array_refused", canonical)
         return self._park(name, "not_taken", canonical) if parked else None
+
+    def empty(
+        self, row: Row, variant: Variant, link_key: str | None, deletion_from: Side | None = None
+    ) -> str | None:
+        """Plan to empty this row; else why not: emptying it has had no effect, twice."""
+        problem = self.stubborn(Side.ADVOWARE, row.kind, row.canonical)
+        if problem is None:
+            self._draft.rows.empty(row, variant, link_key, deletion_from)
+        return problem
 
     def unsyncable(
         self, side: Side, kind: Kind, value: str, reason: str, row_id: int | None, link: Link | None

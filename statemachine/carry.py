@@ -25,7 +25,7 @@ class Carry:
     def __init__(self, draft: Draft) -> None:
         self._draft = draft
         self._s = draft.s
-        admission = Admission(draft)
+        self._admission = admission = Admission(draft)
         self._retype = Retype(draft, admission)
         self._advoware = IntoAdvoware(draft, admission)
         self._espocrm = IntoEspocrm(draft, admission)
@@ -50,7 +50,7 @@ class Carry:
         """Unchanged or agreed, apart from echoes of ours: what is wanted now is written over them again."""
         double = younger_double(d.tie, self._s)
         if double is not None and self._s.rules.may_write(Side.ADVOWARE):
-            self._draft.rows.empty(double, Variant.RESTORE, None)
+            self._admission.empty(double, Variant.RESTORE, None)
         if d.rewrite_advoware and self._s.rules.may_write(Side.ADVOWARE):
             return self._advoware.give(d) if d.tie.rows else self._advoware.create(d)
         if d.rewrite_espocrm and self._s.rules.may_write(Side.ESPOCRM):

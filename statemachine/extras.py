@@ -44,5 +44,6 @@ class ExtraEntries:
                 return problem
             self._draft.items[d.tie.kind].remove(d.tie.item, Variant.VAR3, key, source)
         for row in d.tie.rows:
-            self._draft.rows.empty(row, Variant.VAR2, key, source)
+            if problem := self._admission.empty(row, Variant.VAR2, key, source):
+                return problem
         return None

@@ -41,10 +41,8 @@ class IntoAdvoware:
     def empty(self, d: Difference) -> str | None:
         """Var2: every row of the link becomes a slot."""
         for row in d.tie.rows:
-            problem = self._admission.stubborn(Side.ADVOWARE, row.kind, row.canonical)
-            if problem is not None:
+            if problem := self._admission.empty(row, Variant.VAR2, d.tie.key, Side.ESPOCRM):
                 return problem
-            self._draft.rows.empty(row, Variant.VAR2, d.tie.key, Side.ESPOCRM)
         return None
 
     def create(self, d: Difference) -> str | None:

@@ -174,7 +174,8 @@ class IntoEspocrm:
         if problem := self._admission.blocked(d.tie.kind):
             return problem
         for row in ours:
-            self._draft.rows.empty(row, Variant.RESTORE, None)
+            if problem := self._admission.empty(row, Variant.RESTORE, None):
+                return problem
         return None if len(ours) == len(d.tie.rows) else "merging"
 
 

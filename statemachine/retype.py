@@ -88,8 +88,8 @@ class Retype:
             new = New(item.kind, leaves.now.tlf, wanted, leaves.now.online, leaves.text)
             self._draft.rows.create(new, Variant.TYPE, link.key)
         if enough or not old:  # else the old row goes when the new one has been seen
-            self._draft.rows.empty(leaves, Variant.TYPE, link.key)
-        return "retyping"
+            problem = self._admission.empty(leaves, Variant.TYPE, link.key)
+        return problem or "retyping"
 
     def _correct(self, link: Link, item: Item, row: Row) -> str | None:
         """A kommKz that turned out to be another corrects the type that we made up from the guess, and only that."""

@@ -1,7 +1,7 @@
 """EspoCRM's records and lists, from and to their JSON (facts/espocrm.md §1-3). Pure; called by :mod:`daemon.espocrm`.
 
-Strict where a mistake would look like a deletion: a missing array is no empty array. Lenient where people may
-configure: unknown enum values, fields that do not exist. It decides nothing.
+Strict where a mistake would look like a deletion: a missing array is no empty array, a missing betnr no removed one.
+Lenient where people may configure: unknown enum values, fields that do not exist. It decides nothing.
 """
 
 from __future__ import annotations
@@ -44,9 +44,9 @@ class _Record(msgspec.Struct, rename="camel"):
     modified_at: str | None
     email_address_data: list[msgspec.Raw]
     phone_number_data: list[msgspec.Raw]
+    betnr: Any
     modified_by_id: str | None = None
     version_number: Version | None = None
-    betnr: Any = None
     deleted: bool = False
 
 

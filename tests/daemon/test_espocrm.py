@@ -197,8 +197,10 @@ async def test_betnr_in_every_form(value: object, bet_nr: int | None, problem: b
     assert (listed.bet_nr, listed.bet_nr_problem) == (bet_nr, problem)
 
 
-async def test_a_record_without_a_betnr_field_is_no_problem() -> None:
-    assert (await shown(without("betnr")).get(ID)).bet_nr is None
+async def test_a_record_that_does_not_show_its_betnr_has_not_lost_it() -> None:
+    """An empty one is shown as null; whoever may not read the field must not end the tracking of everybody."""
+    with pytest.raises(IncompleteAnswer):
+        await shown(without("betnr")).get(ID)
 
 
 # -- writing -------------------------------------------------------------------------------------------------

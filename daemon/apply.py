@@ -27,6 +27,9 @@ from statemachine.errors import (
 )
 from statemachine.model import EspocrmRecord, Kommunikation
 
+#: What was read longer ago is read again before anything is written over it (§8, §13).
+FRESH_SECONDS = 1.0
+
 log = structlog.get_logger(__name__)
 
 
@@ -58,12 +61,13 @@ class Applier:
     async def rows(
         self, person: Person, run: str, commands: Sequence[RowCommand], limits: Limits, region: str
     ) -> Applied:
-        """The Advoware half. Stops at the first unknown outcome: what is true must be read before anything else is
-        written. Raises SideTrouble, HopelessRecord."""
+        """The Advoware half, directly after a read. Stops at the first unknown outcome, and when that read is no longer
+        fresh: what is true must be read before anything else is written. Raises SideTrouble, HopelessRecord."""
         round_ = _Round(self, person, run, limits, region)
+        began = self.clock.monotonic()
         for command in commands:
             await round_.carry_out(command)
-            if round_.done.unknown:
+            if round_.done.unknown or self.clock.monotonic() - began > FRESH_SECONDS:
                 break
         return round_.done
 
@@ -203,9 +207,9 @@ class _Round:
 
     async def _check(self, command: PutRow | PostRow, answer: Kommunikation, write: Write) -> None:
         sent = command.after
-        if len(answer.tlf) < len(sent.tlf) and sent.tlf.startswith(answer.tlf):
+        if _cut_off(sent.tlf, answer.tlf):
             await self._take_back(command, answer, write)
-        elif len(answer.bemerkung) < len(sent.bemerkung):
+        elif _cut_off(sent.bemerkung, answer.bemerkung):
             self._learn_bemerkung(len(answer.bemerkung))
             text = marker.read(sent.bemerkung)[1]
             if text != sent.bemerkung:
@@ -213,11 +217,8 @@ class _Round:
         else:
             whole = max(self.done.limits.bemerkung_whole, len(sent.bemerkung))
             self.done.limits = replace(self.done.limits, bemerkung_whole=whole)
-        wanted = sent.komm_kz
-        wrong_slot = (
-            isinstance(command, PutRow) and command.variant in (Variant.VAR1, Variant.TYPE) and sent.tlf
-        )
-        if wrong_slot and answer.komm_kz not in (0, wanted):
+        into_slot = isinstance(command, PutRow) and not command.before.tlf.strip() and sent.tlf
+        if into_slot and write.variant is not Variant.WISH and answer.komm_kz not in (0, sent.komm_kz):
             slot = RowContent("", marker.write_slot(answer.komm_kz), False, answer.komm_kz)
             await self._attempt(replace(_rewritten(command, answer, slot), variant=Variant.VAR2))
 
@@ -269,6 +270,11 @@ def _explain_refusal(refusal: Refused, command: PutRecord, writes: Sequence[Writ
         done.refused[writes[0].gives] = "refused_by_espocrm"
     else:
         done.array_refused = True
+
+
+def _cut_off(sent: str, answered: str) -> bool:
+    """Shorter than sent; blanks at the end that a server trims are no limit."""
+    return len(answered) < len(sent.rstrip()) and sent.startswith(answered)
 
 
 def _marked(content: RowContent) -> bool:

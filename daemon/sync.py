@@ -17,7 +17,7 @@ from datetime import UTC, datetime
 
 import anyio
 
-from daemon.apply import Applied, Applier
+from daemon.apply import FRESH_SECONDS, Applied, Applier
 from daemon.arrival import Arrival, Gone, make_known, meet
 from daemon.ending import Ending, ending
 from daemon.locks import ValueLocks
@@ -124,7 +124,7 @@ class _Sync:
         self._unknown: list[Side] = []
         self._decided: dict[tuple[object, ...], Decision] = {}
         self._wrote_record = False
-        self._locked = False
+        self._locked: frozenset[str] | None = None
 
     # 1-2: load both sides
 
@@ -197,8 +197,7 @@ class _Sync:
         if made.rows and not self._wrote_record:
             return await self._write_advoware(made)
         if made.lookups:
-            await self._look_up_holders(made, held)
-            return True
+            return await self._look_up_holders(made, held)
         if made.record is not None and (not self._wrote_record or self.situation.one_at_a_time):
             return await self._write_espocrm(made)
         return False
@@ -230,6 +229,9 @@ class _Sync:
     async def _write_espocrm(self, made: Plan) -> bool:
         if made.record is None:
             return False
+        if self._clock.now() - self.situation.espocrm.answered_at > FRESH_SECONDS:
+            await self._read_espocrm_anew()
+            return True
         applied = await self._syncer.applier.record(
             self._person, self._run, self.situation.espocrm, made.record, self._rules.region
         )
@@ -240,17 +242,27 @@ class _Sync:
         self._wrote_record = self._wrote_record or not (refused or applied.modified)
         if refused:
             return True
-        await self._read_espocrm(applied.modified)
+        await self._read_espocrm()
+        if applied.modified:
+            self._unsettle()
         return not applied.unknown
 
-    async def _read_espocrm(self, modified: bool) -> None:
-        """``modified``: EspoCRM's 409, somebody saved in between; his save must settle before we write (§8)."""
+    async def _read_espocrm_anew(self) -> None:
+        """It was read too long ago to be written over: much was written in Advoware, or a lock was waited for."""
+        before = self.situation.espocrm
+        await self._read_espocrm()
+        if not looks.same_entries(before, self.situation.espocrm):
+            self._unsettle()
+
+    async def _read_espocrm(self) -> None:
         record = await self._syncer.espocrm.get(self._person.espocrm_id)
         self._record, self._espocrm = record, looks.look_espocrm(record, self._espocrm)
         self.situation = replace(self.situation, espocrm=record)
-        if modified:
-            unsettled = {looks.EMAILS, looks.PHONES}
-            self.situation = replace(self.situation, settled=self.situation.settled - unsettled)
+
+    def _unsettle(self) -> None:
+        """Somebody saved since our read; his save must settle before we write (§8)."""
+        arrays = {looks.EMAILS, looks.PHONES}
+        self.situation = replace(self.situation, settled=self.situation.settled - arrays)
 
     async def _take_in(self, applied: Applied, side: Side) -> None:
         """What really happened becomes part of the situation before anything else is decided."""
@@ -283,18 +295,22 @@ class _Sync:
         asked = self.situation.asked | set(made.questions)
         self.situation = replace(self.situation, asked=asked, shared=frozenset(shared))
 
-    async def _look_up_holders(self, made: Plan, held: AsyncExitStack) -> None:
-        """Who holds the value now? Nobody else may write it until we have (two rows would come of it, facts §10)."""
-        if not self._locked:  # who holds one value and waits for another could wait for ever
-            self._locked = True
-            names = (f"{kind}:{value}" for kind, value, _ in made.lookups)
+    async def _look_up_holders(self, made: Plan, held: AsyncExitStack) -> bool:
+        """Who holds the value now? Nobody else may write it until we have (two rows would come of it, facts §10).
+        False: a further value must wait for another run, as who holds one and waits for another could wait for ever."""
+        names = frozenset(f"{kind}:{value}" for kind, value, _ in made.lookups)
+        if self._locked is None:
+            self._locked = names
             await held.enter_async_context(self._syncer.locks.hold(names))
+        elif not names <= self._locked:
+            return False
         holders = dict(self.situation.holders)
         for kind, canonical, value in made.lookups:
             holders[kind, canonical] = await self._syncer.publisher.holder(
                 kind, canonical, value, self._person.espocrm_id, self._rules.region
             )
         self.situation = replace(self.situation, holders=holders)
+        return True
 
     # 7: remember everything in one transaction
 
@@ -385,9 +401,7 @@ class _Sync:
             for _ in range(_MOST_ROUNDS):
                 if made.questions:
                     await self._ask_who_shares(made)
-                elif made.lookups:
-                    await self._look_up_holders(made, held)
-                else:
+                elif not made.lookups or not await self._look_up_holders(made, held):
                     break
                 made = self._plan()
         return made

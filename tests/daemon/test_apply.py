@@ -1,0 +1,110 @@
+"""What happens between a read and a write, and what an answer teaches (sync rules §6, §8, §13)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+from daemon.ports import Answer, Request
+from daemon.simulators.espocrm import phone
+from daemon.simulators.people import Pair
+from statemachine.case import Limits, Variant
+from statemachine.commands import PutRow, RowContent
+from statemachine.model import Kind, Side
+from tests.daemon.house import House, house
+
+OFFICE, OTHER, THIRD = "+493023125001", "+493023125002", "+493023125003"
+
+
+async def _synced(firm: House) -> Pair:
+    pair = firm.new([(1, "030/23125-001")], [phone(OFFICE, "Office", primary=True)])
+    await firm.look()
+    return pair
+
+
+def _at_the_first(firm: House, side: Side, method: str, act: Callable[[], object]) -> None:
+    """``act`` happens while the first such request is on its way."""
+    wire = firm.wires[side]
+
+    def fault(request: Request) -> None:
+        if request.method == method and "Token" not in request.url:
+            wire.fault = lambda _: None
+            act()
+
+    wire.fault = fault
+
+
+async def test_an_edit_during_a_slow_write_to_advoware_is_not_written_over(tmp_path: Path) -> None:
+    """§13: the window is kept small; what was read longer ago is read again."""
+    async with house(tmp_path, 0) as firm:
+        pair = await _synced(firm)
+        firm.advoware.edit_row(firm.row(pair, "030/23125-001").id, tlf="030/23125-002")
+
+        def slow() -> None:
+            firm.clock.time += 5
+            both = [phone(OFFICE, "Office", primary=True), phone(THIRD, "Home")]
+            firm.espo.edit_person(pair.espocrm_id, phones=both)
+
+        _at_the_first(firm, Side.ADVOWARE, "PUT", slow)
+        await firm.look()
+        assert firm.phones(pair) == [("Home", THIRD), ("Office", OTHER)]
+        assert [tlf for _, tlf in firm.rows(pair)] == ["030/23125-002", THIRD]
+
+
+async def test_a_row_is_written_directly_after_a_read_also_when_the_one_before_was_slow(
+    tmp_path: Path,
+) -> None:
+    async with house(tmp_path, 0) as firm:
+        pair = firm.new([(1, OFFICE), (1, OTHER)], [phone(OFFICE, "Office"), phone(OTHER, "Office")])
+        await firm.look()
+        firm.espo.edit_person(
+            pair.espocrm_id, phones=[phone(THIRD, "Office", primary=True), phone(OTHER, "Fax")]
+        )
+        edited = firm.row(pair, OFFICE).id
+
+        def slow() -> None:
+            firm.clock.time += 5
+            firm.advoware.edit_row(edited, bemerkung="von Hand")
+
+        _at_the_first(firm, Side.ADVOWARE, "POST", slow)
+        await firm.look()
+        assert str(firm.advoware.row(edited).bemerkung).endswith("von Hand")
+        assert sorted(firm.rows(pair)) == [(1, THIRD), (2, OTHER)]
+
+
+async def test_trimmed_blanks_are_no_limit(tmp_path: Path) -> None:
+    """§6: only a text that was cut off teaches a length."""
+    async with house(tmp_path, 0) as firm:
+        pair = await _synced(firm)
+        store, wire = firm.app.outside.store, firm.wires[Side.ADVOWARE]
+        await store.learn(Limits(bemerkung_whole=200))
+
+        def trimming(request: Request) -> Answer | None:
+            if request.method != "PUT" or not isinstance(request.json, dict):
+                return None
+            trimmed = {k: v.rstrip() if isinstance(v, str) else v for k, v in request.json.items()}
+            return wire.pass_on(replace(request, json=trimmed))
+
+        wire.fault = trimming
+        firm.advoware.edit_row(firm.row(pair, "030/23125-001").id, tlf="030/23125-002", bemerkung="Zentrale ")
+        await firm.look()
+        assert firm.phones(pair) == [("Office", OTHER)]
+        assert str(firm.row(pair, "030/23125-002").bemerkung).startswith("[ESPOCRM:")
+        assert (await store.case(pair.espocrm_id, pair.bet_nr, 0)).limits == Limits(bemerkung_whole=200)
+
+
+async def test_a_slot_of_another_kind_than_it_says_is_emptied_again_whoever_wants_it(tmp_path: Path) -> None:
+    """§6, also where a value is restored."""
+    async with house(tmp_path, 0) as firm:
+        pair = await _synced(firm)
+        slot = firm.advoware.add_row(pair.bet_nr, 2, "", "[ESPOCRM-SLOT:1]")
+        person = await firm.app.outside.store.person(pair.espocrm_id)
+        assert person is not None
+        before, after = RowContent("", "[ESPOCRM-SLOT:1]", False, 1), RowContent(THIRD, "", False, 1)
+        command = PutRow(Variant.RESTORE, Kind.PHONE, None, slot.id, before, after)
+        applier = firm.app.syncer.applier
+        done = await applier.rows(person, "run", (command,), Limits(), "DE")
+        row = firm.advoware.row(slot.id)
+        assert (row.tlf, row.bemerkung) == ("", "[ESPOCRM-SLOT:2]")
+        assert [write.variant for write in done.writes] == [Variant.RESTORE, Variant.VAR2]

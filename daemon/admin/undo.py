@@ -44,7 +44,7 @@ def _refuse_nothing(write: Write, region: str) -> None:
 def _wish(write: Write, base: Base, region: str) -> tuple[Wish, str]:
     before, after = write.before, _value(write.after)
     if before is not None and before.value and not after:
-        return _anew(write, before), "the value is created anew"
+        return anew(write, before), "the value is created anew"
     link = _link(write, base, region)
     if link is None:
         raise NotPossible(
@@ -61,7 +61,8 @@ def _wish(write: Write, base: Base, region: str) -> tuple[Wish, str]:
     ), "the old value is put back"
 
 
-def _anew(write: Write, before: Shown) -> Wish:
+def anew(write: Write, before: Shown) -> Wish:
+    """A new entry like the one that this write emptied, with its kind, type and user text."""
     known = (write.after.komm_kz if write.after else 0) or before.komm_kz
     return Wish(
         0, write.side, write.kind, None, before.value, before.type, known, before.bemerkung

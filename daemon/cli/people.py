@@ -1,4 +1,4 @@
-"""``list``, ``show``, ``explain``, ``history``, ``retry`` and ``undo``: single Beteiligte."""
+"""``list``, ``show``, ``explain``, ``history`` and ``retry``: single Beteiligte."""
 
 from __future__ import annotations
 
@@ -19,7 +19,6 @@ def register(app: typer.Typer) -> None:
     app.command("explain")(explain)
     app.command("history")(history)
     app.command("retry")(retry)
-    app.command("undo")(undo)
 
 
 def list_(
@@ -108,14 +107,3 @@ def retry(
         raise typer.BadParameter("give one or more BETNR, or --all-failed")
     number = with_desk(ctx, lambda desk: people.retry(desk.store, tuple(bet_nrs or ())))
     typer.echo(f"{number} due now. To watch: kommsync list --state dirty")
-
-
-def undo(
-    ctx: typer.Context,
-    bet_nr: BetNr,
-    write_id: Annotated[int, typer.Argument(metavar="WRITE_ID", help="As kommsync history names it.")],
-) -> None:
-    """Take one write of ours back, as if somebody edited that side; refused if the entry shows something else now."""
-    from daemon.admin import undo
-
-    typer.echo(with_desk(ctx, lambda desk: undo.undo(desk, bet_nr, write_id)))

@@ -14,7 +14,7 @@ from typing import Annotated, NoReturn
 
 import typer
 
-from daemon.cli import conflicts, fuses, people, process, rollout, showing, store
+from daemon.cli import conflicts, fuses, people, process, rollout, showing, store, undoing
 from daemon.cli.failure import FAILED, explained
 
 app = typer.Typer(
@@ -25,7 +25,7 @@ app = typer.Typer(
     rich_markup_mode=None,
     help="Keeps the phones, faxes and mail addresses of a law firm equal between EspoCRM and Advoware.",
 )
-for module in (showing, process, store, people, conflicts, fuses, rollout):
+for module in (showing, process, store, people, conflicts, fuses, rollout, undoing):
     module.register(app)
 
 

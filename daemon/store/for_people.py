@@ -80,6 +80,13 @@ class ForPeople:
         """EspoCRM id, betNr and the journalled write, for ``undo``."""
         return await self._engine.read(journal.find, write_id)
 
+    async def writes_between(
+        self, after: tuple[float, int], until: float, limit: int = 1000
+    ) -> list[tuple[str, int, Write]]:
+        """One page of what was written before ``until``: EspoCRM id, betNr, write. ``after``: (at, id) of the last line
+        of the page before, at first (since, 0)."""
+        return await self._engine.read(journal.between, after, until, limit)
+
     async def written_after(self, write_id: int, limit: int = 100) -> list[tuple[int, HistoryRow]]:
         """(betNr, line) of everybody's writes since that one, oldest first; for those who watch."""
         return await self._engine.read(history.written_after, write_id, limit)

@@ -18,6 +18,13 @@ OF_PAIR = (
 )
 
 
+#: Whatever the base has advanced past, in the order of time; id breaks ties.
+BETWEEN = (
+    f"SELECT {_COLUMNS}, espocrm_id, bet_nr, at FROM writes INDEXED BY writes_settled"  # noqa: S608 - ours
+    " WHERE settled = 1 AND at < ? AND (at, id) > (?, ?) ORDER BY at, id LIMIT ?"
+)
+
+
 def add(turn: Turn, espocrm_id: str, bet_nr: int, run: str, writes: Sequence[Write]) -> list[int]:
     return [
         turn.insert(
@@ -61,6 +68,13 @@ def find(turn: Turn, write_id: int) -> tuple[str, int, Write] | None:
     """EspoCRM id, betNr and the write."""
     row = turn.row(f"SELECT {_COLUMNS}, espocrm_id, bet_nr FROM writes WHERE id = ?", write_id)  # noqa: S608 - ours
     return None if row is None else (row[4], row[5], from_row(row))
+
+
+def between(turn: Turn, after: tuple[float, int], until: float, limit: int) -> list[tuple[str, int, Write]]:
+    """EspoCRM id, betNr and write of everybody's settled writes, oldest first; ``after``: (at, id) of the last one of
+    the page before."""
+    rows = turn.rows(BETWEEN, until, *after, limit)
+    return [(row[4], row[5], replace(from_row(row), at=row[6])) for row in rows]
 
 
 def from_row(row: Row) -> Write:

@@ -154,6 +154,7 @@ async def test_the_scan_goes_by_id(store: SqliteStore) -> None:
         (fuses.COUNTED, "vanished_by_side"),
         (conflicts.WAITING, "decisions_waiting"),
         (journal.OF_PAIR, "writes_by_pair"),
+        (journal.BETWEEN, "writes_settled"),
         (notices.TO_OPEN, "notices_to_open"),
         (notices.TO_CLOSE, "notices_to_close"),
         (counts.COUNT, "persons_by_state"),

@@ -76,11 +76,14 @@ async def _quiet(app: App) -> None:
 
 
 async def _is_busy(app: App) -> bool:
-    """A failed record waits for its own time, which is not ours, unless that has come."""
+    """A failed record waits for its own time, which is not ours, unless that has come. Who is due is asked first:
+    whoever is leased between the two questions is seen by the second one, not overlooked by both."""
+    due = await app.outside.store.next_due()
+    if app.worker.running:
+        return True
     counts = await app.outside.store.counts()
     if counts[State.SYNCING] or app.worker.running:
         return True
-    due = await app.outside.store.next_due()
     if due is None:
         return False
     return counts[State.DIRTY] > 0 or due <= app.outside.clock.now()

@@ -18,7 +18,7 @@ from pydantic import SecretStr, ValidationError
 from pydantic.fields import FieldInfo
 from pydantic_settings import EnvSettingsSource, NestedSecretsSettingsSource
 
-from daemon.settings import NEEDS_RESTART, SECRETS, SECTIONS, Settings
+from daemon.settings import NEEDS_RESTART, SECRETS, SECTIONS, Settings, sign_in_problem
 
 __all__ = ["NEEDS_RESTART", "SEARCHED", "ConfigError", "Problem", "Settings", "find", "load"]
 
@@ -76,10 +76,11 @@ def load(path: Path | None, environ: Mapping[str, str]) -> Settings:
     ]
     if any(problem.key == str(file) for problem in problems):
         raise ConfigError(problems)  # what else is missing cannot be known
+    merged = _merged(sources, problems)
     try:
-        settings = Settings(**_merged(sources, problems))
+        settings = Settings(**merged)
     except ValidationError as error:
-        raise ConfigError([*problems, *_explained(error)]) from None
+        raise ConfigError([*problems, *_explained(error, merged)]) from None
     if problems:
         raise ConfigError(problems)
     return settings
@@ -185,8 +186,12 @@ def _read_files(name: str, section: Raw, problems: list[Problem]) -> Iterator[tu
                 yield secret, SecretStr("unreadable")  # named once, not a second time as missing
 
 
-def _explained(error: ValidationError) -> Iterator[Problem]:
-    for found in error.errors(include_url=False):
+def _explained(error: ValidationError, merged: Raw) -> Iterator[Problem]:
+    found_all = error.errors(include_url=False)
+    sign_in = sign_in_problem(merged["espocrm"])
+    if sign_in and all(found["loc"] != ("espocrm",) for found in found_all):
+        yield Problem("espocrm", "", sign_in)
+    for found in found_all:
         place = [str(part) for part in found["loc"]]
         key = ".".join(place[:2])
         yield Problem(
@@ -210,6 +215,8 @@ def _allowed(place: list[str], kind: str, message: str) -> str:
         return "is no key" + _did_you_mean(place[-1], SECTIONS[place[0]].model_fields)
     if kind in {"string_too_short", "too_short"}:
         return "must not be empty"
+    if kind == "tuple_type":
+        return "must be a list; in the environment as JSON, like [60,300]"
     text = message.removeprefix("Value error, ").replace("Input should be", "must be")
     return text.replace("String should match pattern", "must match")
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import base64
 import re
 import zoneinfo
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 from urllib.parse import urlsplit
@@ -159,12 +159,20 @@ class Espocrm(Section):
 
     @model_validator(mode="after")
     def _one_way_to_sign_in(self) -> Self:
-        pair = (self.hmac_api_key, self.hmac_secret_key)
-        if self.api_key is None and None in pair:
-            raise ValueError("needs api_key, or hmac_api_key and hmac_secret_key")
-        if self.api_key is not None and any(pair):
-            raise ValueError("needs either api_key or the pair hmac_api_key, hmac_secret_key, not both")
+        if problem := sign_in_problem(dict(self)):
+            raise ValueError(problem)
         return self
+
+
+def sign_in_problem(espocrm: Mapping[str, object]) -> str | None:
+    """What is wrong with the keys of ``[espocrm]`` taken together. The model asks only once each of them is right;
+    :mod:`daemon.config` asks for the others, so that all problems are named at once."""
+    pair = (espocrm.get("hmac_api_key"), espocrm.get("hmac_secret_key"))
+    if not espocrm.get("api_key") and not all(pair):
+        return "needs api_key, or hmac_api_key and hmac_secret_key"
+    if espocrm.get("api_key") and any(pair):
+        return "needs either api_key or the pair hmac_api_key, hmac_secret_key, not both"
+    return None
 
 
 class Advoware(Section):

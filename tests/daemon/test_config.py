@@ -273,6 +273,24 @@ def test_all_problems_are_reported_at_once(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
+    ("given", "allowed"),
+    [
+        ({}, "needs api_key, or hmac_api_key and hmac_secret_key"),
+        ({"KOMMSYNC_ESPOCRM__HMAC_API_KEY": "topsecret"}, "needs api_key"),
+        (
+            {"KOMMSYNC_ESPOCRM__API_KEY": "topsecret", "KOMMSYNC_ESPOCRM__HMAC_SECRET_KEY": "topsecret"},
+            "not both",
+        ),
+    ],
+)
+def test_how_to_sign_in_is_reported_with_all_the_rest(given: dict[str, str], allowed: str) -> None:
+    found = problems({**given, "KOMMSYNC_ESPOCRM__URL": "crm.example"})
+    assert {"espocrm", "espocrm.url", "advoware.user"} <= set(found)
+    assert allowed in found["espocrm"]
+    assert "topsecret" not in "".join(found.values())
+
+
+@pytest.mark.parametrize(
     ("name", "text", "allowed"),
     [
         (
@@ -293,7 +311,11 @@ def test_all_problems_are_reported_at_once(tmp_path: Path) -> None:
         ("ADVOWARE__TIME_ZONE", "Berlin", "must be a time zone of this system"),
         ("ADVOWARE__DISCOVERY_URL", "ftp://x", "must be an http:// or https:// URL"),
         ("SYNC__DEFAULT_REGION", "UK", "must be a country"),
-        ("SYNC__RETRY_SCHEDULE_SECONDS", "60,300", "must be a valid tuple"),
+        (
+            "SYNC__RETRY_SCHEDULE_SECONDS",
+            "60,300",
+            "must be a list; in the environment as JSON, like [60,300]",
+        ),
         ("SYNC__RETRY_SCHEDULE_SECONDS", "[]", "must not be empty"),
         ("SYNC__RETRY_SCHEDULE_SECONDS", "[60,-1]", "must be greater than 0"),
         ("SYNC__WORKERS", "many", "must be a valid integer"),

@@ -1,25 +1,46 @@
 """Whether a side may be used just now: its gate is usable and no human has paused it.
 
 Asked by the loops and the worker before they begin something; made by :mod:`daemon.app`, one per side. The pause is a
-note in the store, so that it survives restarts and another process can set it.
+note in the store, so that it survives restarts and another process can set it; it may end by itself.
 """
 
 from __future__ import annotations
 
+import math
 from typing import Protocol
 
 import anyio
 
 from daemon.metrics import Metrics
+from daemon.ports import Clock
 from statemachine.model import Side
 
 #: Another process may end a pause; nobody tells us.
 _LOOK_AT_PAUSE_SECONDS = 1.0
 
 
+_UNTIL = " until "
+
+
 def pause_note(side: Side) -> str:
-    """The name of the note; its value is when and why, for people."""
+    """The name of the note; its value is :func:`pause_text`."""
     return f"paused:{side}"
+
+
+def pause_text(since: str, by: str, until: float) -> str:
+    """When and by whom, for people, and the Unix second of its end; ``math.inf``: until somebody resumes."""
+    return f"{since} by {by}" + ("" if math.isinf(until) else f"{_UNTIL}{until!r}")
+
+
+def paused_until(text: str | None, now: float) -> float | None:
+    """Unix seconds, ``math.inf`` without an end; None: not paused, or not any more."""
+    if text is None:
+        return None
+    try:
+        until = float(text.rpartition(_UNTIL)[2]) if _UNTIL in text else math.inf
+    except ValueError:
+        until = math.inf
+    return until if until > now else None
 
 
 class Gate(Protocol):
@@ -38,14 +59,16 @@ class Notes(Protocol):
 class Admission:
     """One side's entrance."""
 
-    def __init__(self, side: Side, gate: Gate, notes: Notes, metrics: Metrics) -> None:
+    def __init__(self, side: Side, gate: Gate, notes: Notes, clock: Clock, metrics: Metrics) -> None:
         self.side = side
         self._gate = gate
         self._notes = notes
+        self._clock = clock
         self._metrics = metrics
 
     async def is_paused(self) -> bool:
-        paused = await self._notes.get_note(pause_note(self.side)) is not None
+        text = await self._notes.get_note(pause_note(self.side))
+        paused = paused_until(text, self._clock.now()) is not None
         self._metrics.side_paused[self.side].set(paused)
         return paused
 

@@ -47,7 +47,8 @@ class App:
         self.outside = outside
         self.progress = Progress(outside.clock, outside.metrics)
         self.admissions = {
-            side: Admission(side, outside.gates[side], outside.store, outside.metrics) for side in Side
+            side: Admission(side, outside.gates[side], outside.store, outside.clock, outside.metrics)
+            for side in Side
         }
         self._due, self._scan_wanted = Bell(), Bell()
         self._stop = anyio.Event()

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -32,7 +34,7 @@ async def explain(desk: Outside, bet_nr: int) -> dict[str, Any]:
         "would_write": foresight.writes(found),
         "not_synced": not_synced(case),
         "trouble": found.trouble,
-        "next": next_step(person, found.trouble),
+        "next": next_step(_with_pause_that_lasts(person, desk.clock.now()), found.trouble),
     }
 
 
@@ -44,16 +46,23 @@ async def _foresee(desk: Outside, person: Person) -> foresight.Foresight:
     return await seer.foresee(person)
 
 
+def _with_pause_that_lasts(person: Person, now: float) -> Person:
+    """A pause that has ended stays written until somebody resumes."""
+    over = person.paused_until is not None and person.paused_until <= now
+    return replace(person, paused_until=None) if over else person
+
+
+def _stamp(moment: float) -> str:
+    return datetime.fromtimestamp(moment, UTC).isoformat(" ", "seconds")
+
+
 def next_step(person: Person, trouble: str | None) -> str:
     """What the daemon, or a human, will do next, and when."""
     standing = person.standing
     if person.paused_until is not None:
-        return f"nothing while it is paused (kommsync resume --bet-nr {person.bet_nr})"
-    when = (
-        ""
-        if standing.due_at is None
-        else datetime.fromtimestamp(standing.due_at, UTC).isoformat(" ", "seconds")
-    )
+        end = "" if math.isinf(person.paused_until) else f", until {_stamp(person.paused_until)} UTC"
+        return f"nothing while it is paused{end} (kommsync resume --bet-nr {person.bet_nr})"
+    when = "" if standing.due_at is None else _stamp(standing.due_at)
     told = {
         State.CLEAN: "nothing, until something changes",
         State.DIRTY: f"a sync, due at {when} UTC",

@@ -6,13 +6,14 @@ systems lock out who tries wrong ones too often (facts/EspoCRM §8.3, facts/Advo
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import aiohttp
 import anyio
 
 from daemon.admin import address
-from daemon.admission import pause_note
+from daemon.admission import pause_note, paused_until
 from daemon.outside import Outside
 from statemachine.errors import CredentialsRefused, KommsyncError
 from statemachine.model import Side
@@ -24,12 +25,14 @@ _PAUSED = "paused"
 
 @dataclass(frozen=True, slots=True)
 class SideHealth:
-    """``reason``: why it is not usable, None while it is. ``asked``: daemon (it told us) or side (we asked it)."""
+    """``reason``: why it is not usable, None while it is. ``asked``: daemon (it told us) or side (we asked it).
+    ``paused_until``: Unix seconds, None while it is not paused, or until somebody resumes."""
 
     up: bool
     reason: str | None
     paused: bool
     asked: str
+    paused_until: float | None = None
 
 
 async def sides(desk: Outside) -> dict[Side, SideHealth]:
@@ -38,14 +41,15 @@ async def sides(desk: Outside) -> dict[Side, SideHealth]:
     found: dict[Side, SideHealth] = {}
 
     async def one(side: Side) -> None:
-        paused = await desk.store.get_note(pause_note(side)) is not None
+        until = paused_until(await desk.store.get_note(pause_note(side)), desk.clock.now())
+        paused, ends = until is not None, None if until is None or math.isinf(until) else until
         if told is None:
             reason = await _ask_side(desk, side)
-            found[side] = SideHealth(reason is None, reason, paused, "side")
+            found[side] = SideHealth(reason is None, reason, paused, "side", ends)
         else:
             reason = told.get(side)
             up = reason in (None, _PAUSED)
-            found[side] = SideHealth(up, None if up else reason, paused, "daemon")
+            found[side] = SideHealth(up, None if up else reason, paused, "daemon", ends)
 
     async with anyio.create_task_group() as both:
         for side in Side:

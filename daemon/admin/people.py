@@ -14,6 +14,7 @@ from daemon.store import HistoryRow, Listing, SqliteStore
 from statemachine.states import State
 
 _AT_ONCE = 1000
+_END_OF_TIME = 253_402_300_799.0
 
 
 async def everybody(store: SqliteStore, state: State | None = None) -> list[dict[str, Any]]:
@@ -24,7 +25,7 @@ async def everybody(store: SqliteStore, state: State | None = None) -> list[dict
         page = await store.listing(state, after=after, limit=_AT_ONCE)
         lines += page
         if len(page) < _AT_ONCE:
-            return [asdict(line) for line in lines]
+            return [{**asdict(one), "paused_until": finite(one.paused_until)} for one in lines]
 
 
 async def show(desk: Outside, bet_nr: int) -> dict[str, Any]:
@@ -50,8 +51,13 @@ def line(person: Person) -> dict[str, Any]:
         "since": standing.since,
         "attempts": standing.attempts,
         "next_attempt_at": standing.due_at,
-        "paused_until": person.paused_until,
+        "paused_until": finite(person.paused_until),
     }
+
+
+def finite(moment: float | None) -> float | None:
+    """JSON knows no infinity: a pause without an end lasts until the end of the year 9999."""
+    return None if moment is None else min(moment, _END_OF_TIME)
 
 
 async def history(store: SqliteStore, bet_nr: int) -> list[HistoryRow]:

@@ -7,7 +7,7 @@ from dataclasses import asdict
 from importlib.metadata import version
 from typing import Any
 
-from daemon.admin import address, health
+from daemon.admin import address, health, people
 from daemon.outside import Outside
 from daemon.store import owner_of
 from statemachine.case import Fuse
@@ -32,6 +32,10 @@ async def status(desk: Outside) -> dict[str, Any]:
         "parked": sums.parked,
         "empty_slots": sums.empty_slots,
         "fuse": {side.value: fuse is not Fuse.INTACT for side, fuse in sums.fuses},
+        "paused_beteiligte": [
+            {"bet_nr": bet_nr, "paused_until": people.finite(until)}
+            for bet_nr, until in await desk.store.paused_people()
+        ],
         "tracked": sums.tracked,
         "links": sums.links,
         "running": owner_of(path),

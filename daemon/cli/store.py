@@ -38,15 +38,13 @@ def pause(
     bet_nr: BetNr = None,
     seconds: Annotated[
         float | None,
-        typer.Option("--for", min=1, help="Only with --bet-nr: resume by itself after so many seconds."),
+        typer.Option("--for", min=1, help="It ends by itself after so many seconds."),
     ] = None,
 ) -> None:
-    """Stop using a side, or stop syncing one Beteiligte, until resumed."""
+    """Stop using a side, or stop syncing one Beteiligte, until resumed or for a time."""
     from daemon.admin import pauses
 
     _refuse_both(side, bet_nr)
-    if bet_nr is None and seconds is not None:
-        raise typer.BadParameter("a side is paused until it is resumed; --for needs --bet-nr")
     typer.echo(with_desk(ctx, lambda desk: pauses.pause(desk, side, bet_nr, seconds)))
 
 

@@ -118,6 +118,10 @@ class ForPeople:
         """Not leased before ``until`` (``math.inf``: until resumed). False when it is not tracked."""
         return await self._engine.write(people.pause, espocrm_id, until)
 
+    async def paused_people(self) -> list[tuple[int, float]]:
+        """(betNr, until; ``math.inf``: until resumed) of those who are paused now, by betNr."""
+        return await self._engine.read(people.paused)
+
     async def resume_person(self, espocrm_id: str) -> Person | None:
         """Ends its pause; trigger ``asked``. None when it is not tracked."""
         return await self._engine.write(people.resume, espocrm_id)

@@ -29,6 +29,7 @@ _FROM = f"LEFT JOIN looks l ON l.espocrm_id = p.espocrm_id{_SEEN}"
 SELECTED = f"SELECT {COLUMNS} FROM persons p {_FROM}"  # noqa: S608 - ours
 #: The same, from the looks on.
 SELECTED_BY_LOOK = f"SELECT {COLUMNS} FROM looks l CROSS JOIN persons p ON p.espocrm_id = l.espocrm_id{_SEEN}"  # noqa: S608 - ours
+PAUSED = "SELECT bet_nr, paused_until FROM persons INDEXED BY persons_paused WHERE paused_until > ?"
 BY_BET_NR = f"{SELECTED} WHERE p.bet_nr = ? ORDER BY p.espocrm_id"
 
 
@@ -173,6 +174,11 @@ def _drop_what_hangs_on_links(turn: Turn, person: Person) -> None:
 def pause(turn: Turn, espocrm_id: str, until: float | None) -> bool:
     """False when the person is not tracked."""
     return turn.do("UPDATE persons SET paused_until = ? WHERE espocrm_id = ?", until, espocrm_id) > 0
+
+
+def paused(turn: Turn) -> list[tuple[int, float]]:
+    """(betNr, until) of those whose pause has not ended."""
+    return sorted((row[0], row[1]) for row in turn.rows(PAUSED, turn.now))
 
 
 def resume(turn: Turn, espocrm_id: str) -> Person | None:

@@ -60,7 +60,9 @@ async def test_status_has_all_that_scripts_rely_on(office: Office) -> None:
     async with office.desk() as desk:
         found = await status.status(desk)
     assert found["states"] == {state.value: 4 if state is State.CLEAN else 0 for state in State}
-    assert found["sides"]["espocrm"] == {"up": True, "reason": None, "paused": False, "asked": "side"}
+    assert found["sides"]["espocrm"] == {
+        "up": True, "reason": None, "paused": False, "asked": "side", "paused_until": None,
+    }  # fmt: skip
     assert found["fuse"] == {"espocrm": False, "advoware": False}
     assert (found["tracked"], found["conflicts_open"], found["pending_deletions"]) == (4, 0, 0)
     assert (found["oldest_unsynced_seconds"], found["running"], found["page"]) == (0.0, None, None)
@@ -265,6 +267,13 @@ async def test_a_paused_side_is_left_alone_until_resumed(office: Office) -> None
         assert "kommsync resume advoware" in await pauses.pause(desk, Side.ADVOWARE, None, None)
         assert (await status.status(desk))["sides"]["advoware"]["paused"]
     assert (await office.round()).reason == "paused"
+    async with office.desk() as desk:
+        assert "paused for 90 seconds" in await pauses.pause(desk, Side.ADVOWARE, None, 90)
+        ends = (await status.status(desk))["sides"]["advoware"]["paused_until"]
+        assert 80 < ends - desk.clock.now() <= 90
+        await pauses.pause(desk, Side.ADVOWARE, None, 1e-6)
+        assert not (await status.status(desk))["sides"]["advoware"]["paused"]
+        await pauses.pause(desk, Side.ADVOWARE, None, None)
     assert office.firm.advoware.row(row.id).tlf == row.tlf
     async with office.desk() as desk:
         await pauses.pause(desk, None, None, None)
@@ -279,6 +288,14 @@ async def test_a_paused_beteiligter_is_left_alone(office: Office) -> None:
         await pauses.pause(desk, None, pair.bet_nr, 60)
         [person] = await desk.store.by_bet_nr(pair.bet_nr)
         assert person.paused_until is not None
+        [shown] = (await status.status(desk))["paused_beteiligte"]
+        assert (shown["bet_nr"], shown["paused_until"]) == (pair.bet_nr, person.paused_until)
+        assert ", until " in (await explain.explain(desk, pair.bet_nr))["next"]
+        await pauses.pause(desk, None, pair.bet_nr, None)
+        json.loads(json.dumps(await status.status(desk), allow_nan=False))
+        json.dumps(await people.everybody(desk.store), allow_nan=False)
+        await pauses.pause(desk, None, pair.bet_nr, -1)
+        assert "paused" not in (await explain.explain(desk, pair.bet_nr))["next"]
         await pauses.resume(desk, None, pair.bet_nr)
         [person] = await desk.store.by_bet_nr(pair.bet_nr)
     assert (person.paused_until, person.standing.state) == (None, State.DIRTY)

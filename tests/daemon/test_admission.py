@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import math
+
 import anyio
 import pytest
 
-from daemon.admission import Admission, pause_note
+from daemon.admission import Admission, pause_note, pause_text, paused_until
 from daemon.metrics import Metrics
 from statemachine.model import Side
-from tests.daemon.wires import VIRTUAL
+from tests.daemon.wires import VIRTUAL, LoopClock
 
 
 @pytest.fixture
@@ -33,7 +35,7 @@ class Notes(dict[str, str]):
 
 async def test_open_closed_and_paused() -> None:
     door, notes, metrics = Door(), Notes(), Metrics()
-    admission = Admission(Side.ADVOWARE, door, notes, metrics)
+    admission = Admission(Side.ADVOWARE, door, notes, LoopClock(), metrics)
     assert await admission.is_open()
     door.usable = False
     assert not await admission.is_open()
@@ -49,7 +51,7 @@ async def test_open_closed_and_paused() -> None:
 async def test_it_waits_for_the_gate_and_for_the_end_of_a_pause() -> None:
     door, notes = Door(), Notes({pause_note(Side.ADVOWARE): "x"})
     door.usable = False
-    admission = Admission(Side.ADVOWARE, door, notes, Metrics())
+    admission = Admission(Side.ADVOWARE, door, notes, LoopClock(), Metrics())
     passed = anyio.Event()
 
     async def pass_through() -> None:
@@ -66,3 +68,22 @@ async def test_it_waits_for_the_gate_and_for_the_end_of_a_pause() -> None:
         notes.clear()
         await anyio.sleep(2)
         assert passed.is_set()
+
+
+async def test_a_pause_ends_by_itself() -> None:
+    door, clock = Door(), LoopClock()
+    notes = Notes({pause_note(Side.ADVOWARE): pause_text("2026-11-22", "operator", clock.now() + 60)})
+    admission = Admission(Side.ADVOWARE, door, notes, clock, Metrics())
+    with anyio.move_on_after(59) as early:
+        await admission.wait()
+    assert early.cancelled_caught
+    with anyio.fail_after(3):
+        await admission.wait()
+
+
+def test_the_text_of_a_pause_tells_its_end() -> None:
+    assert paused_until(None, 5.0) is None
+    assert paused_until(pause_text("now", "operator", 7.5), 5.0) == 7.5
+    assert paused_until(pause_text("now", "operator", 7.5), 7.5) is None
+    for text in (pause_text("now", "operator", math.inf), "somebody, until tomorrow", "until until soon"):
+        assert paused_until(text, 5.0) == math.inf

@@ -181,7 +181,7 @@ def test_a_side_that_is_down_is_told(desk: Desk) -> None:
         ["retry"],
         ["retry", "1", "--all-failed"],
         ["pause", "espocrm", "--bet-nr", "1"],
-        ["pause", "--for", "10"],
+        ["pause", "--for", "0"],
         ["pause", "nobody"],
         ["fuse", "approve"],
         ["list", "--state", "lost"],

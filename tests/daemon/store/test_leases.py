@@ -150,6 +150,7 @@ async def test_the_scan_goes_by_id(store: SqliteStore) -> None:
         (desk.OLDEST_UNSYNCED, "persons_unsynced"),
         (desk.FAILED, "persons_by_state"),
         (people.BY_BET_NR, "persons_by_bet_nr"),
+        (people.PAUSED, "persons_paused"),
         (links.HOLDERS, "links_by_value"),
         (fuses.COUNTED, "vanished_by_side"),
         (conflicts.WAITING, "decisions_waiting"),

@@ -9,6 +9,8 @@ from dataclasses import dataclass
 
 from statemachine.case import Decision, Outcome, Variant, Write
 from statemachine.decide import Action, same_conflict
+from statemachine.errors import Modified
+from statemachine.model import Side
 from statemachine.plan import Plan
 from statemachine.situation import Situation
 from statemachine.standing import Event
@@ -18,6 +20,8 @@ from statemachine.states import State, Trigger
 _UNKNOWN_PAUSE = 60.0
 #: Something is left to write but had to wait for this run to end.
 _SOON = 0.5
+#: So often may somebody save just before us.
+_PATIENCE = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +52,8 @@ def _event(made: Plan, situation: Situation, unknown: bool, now: float) -> Event
         if again is not None:
             return Event(Trigger.ATTEMPT_FAILED, "unknown_outcome", side=again.side.value)
         return Event(Trigger.LOOK_AGAIN, "unknown_outcome", now + _UNKNOWN_PAUSE)
+    if _refused_again(situation):
+        return Event(Trigger.ATTEMPT_FAILED, Modified.reason, side=Side.ESPOCRM.value)
     if not made.idle:
         return Event(Trigger.LOOK_AGAIN, "more_to_write", now + _SOON)
     if made.look_again_at is not None:
@@ -57,6 +63,22 @@ def _event(made: Plan, situation: Situation, unknown: bool, now: float) -> Event
         return Event(Trigger.CONFLICT_FOUND, ", ".join(kinds))
     problems = sorted({entry.problem for entry in made.entries if entry.problem})
     return Event(Trigger.SYNCED, ", ".join(problems))
+
+
+def _refused_again(situation: Situation) -> bool:
+    """EspoCRM's 409 to the same change again and again, in this run too: an error of this record (states). Refused
+    values are none: those are left out."""
+    refused: dict[str, list[Write]] = {}
+    for write in situation.case.writes:
+        if write.side is Side.ESPOCRM and write.variant is not Variant.STATUS:
+            if write.outcome is Outcome.REFUSED:
+                refused.setdefault(write.gives, []).append(write)
+            elif write.outcome is Outcome.DONE:
+                refused.pop(write.gives, None)
+    return not situation.one_at_a_time and any(
+        len(writes) >= _PATIENCE and not writes[-1].settled and gives not in situation.refused
+        for gives, writes in refused.items()
+    )
 
 
 def _unanswered_again(situation: Situation) -> Write | None:

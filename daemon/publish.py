@@ -11,11 +11,12 @@ from daemon.ports import Clock, Espocrm, Person, Store
 from statemachine import journal, status
 from statemachine.case import Case, Outcome, Shown
 from statemachine.commands import PutRecord
-from statemachine.errors import HopelessRecord, KommsyncError, RecordTrouble, UnknownOutcome
+from statemachine.errors import HopelessRecord, KommsyncError, UnknownOutcome
 from statemachine.model import EspocrmRecord, Kind
 from statemachine.normalize import canonical
 from statemachine.rules import Rules
-from statemachine.states import State
+from statemachine.standing import Event, Schedule, move
+from statemachine.states import State, Trigger
 
 log = structlog.get_logger(__name__)
 
@@ -53,22 +54,36 @@ class Publisher:
         fields = status.fields_alone(wanted, None, 0, None, None, rules)
         return await self._put(person, run, record, fields, rules)
 
+    async def read(self, person: Person) -> EspocrmRecord | None:
+        """The record of somebody whose load failed on the other side; None when it cannot be had either."""
+        try:
+            return await self._espocrm.get(person.espocrm_id)
+        except KommsyncError:
+            return None
+
     async def show_failure(
         self,
         person: Person,
         run: str,
         record: EspocrmRecord,
         rules: Rules,
-        error: RecordTrouble | HopelessRecord,
+        error: KommsyncError,
     ) -> EspocrmRecord | None:
-        """``failed`` or ``permanently_failed`` (``deleted_in_advoware`` where the enum knows it), with the reason;
-        returns the record as read afterwards, None when nothing was written."""
-        wanted = State.PERMANENTLY_FAILED.value if isinstance(error, HopelessRecord) else State.FAILED.value
+        """What this run ends as, ``failed`` or ``permanently_failed`` (``deleted_in_advoware`` where the enum knows
+        it), with the reason and about when it goes on; returns the record as read afterwards, None when nothing was
+        written."""
+        trigger = Trigger.GAVE_UP if isinstance(error, HopelessRecord) else Trigger.ATTEMPT_FAILED
+        schedule = Schedule(rules.retries, rules.auto_reset)
+        after = move(person.standing, Event(trigger), self._clock.now(), schedule)
+        if after is None:
+            return None
+        wanted, due = after.state.value, None if after.due_at is None else status.stamp(after.due_at)
+        retry_at, reset_at = (due, None) if after.state is State.FAILED else (None, due)
         if error.reason == "missing_in_advoware" and "deleted_in_advoware" in rules.status_options:
             wanted = "deleted_in_advoware"
         if not status.is_due(record, wanted, answered=False):
             return None
-        fields = status.fields_alone(wanted, str(error), person.standing.attempts + 1, None, None, rules)
+        fields = status.fields_alone(wanted, str(error), after.attempts, retry_at, reset_at, rules)
         return await self._put(person, run, record, fields, rules)
 
     async def _put(

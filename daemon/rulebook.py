@@ -46,6 +46,7 @@ def rules_for(settings: Settings, facts: EspocrmFacts) -> Rules:
         loop_window=sync.loop_window_seconds,
         stale_form=sync.stale_form_seconds,
         late_effect=sync.late_effect_seconds,
+        retries=tuple(sync.retry_schedule_seconds),
         auto_reset=sync.auto_reset_seconds,
         status_fields=STATUS_FIELDS.intersection(facts.fields) if writable else frozenset(),
         status_options=_options(facts.fields.get("syncStatus", {})) if writable else frozenset(),

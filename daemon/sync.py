@@ -13,7 +13,6 @@ from collections import Counter
 from collections.abc import Callable
 from contextlib import AsyncExitStack
 from dataclasses import replace
-from datetime import UTC, datetime
 
 import anyio
 
@@ -24,11 +23,11 @@ from daemon.locks import ValueLocks
 from daemon.ports import Advoware, Clock, Espocrm, Finish, GuardLimits, Person, Store
 from daemon.publish import Publisher
 from daemon.result import SyncResult, result_of
-from statemachine import looks, plan
+from statemachine import looks, plan, status
 from statemachine.case import Case, Decision, Outcome, Seen, Variant
 from statemachine.decide import POLICY, same_conflict
-from statemachine.errors import HopelessRecord, RecordTrouble
-from statemachine.model import AdvowareRecord, EspocrmRecord, Side
+from statemachine.errors import HopelessRecord, KommsyncError, RecordTrouble
+from statemachine.model import AdvowareRecord, Base, EspocrmRecord, Side
 from statemachine.plan import Plan
 from statemachine.rules import Rules
 from statemachine.situation import Situation
@@ -163,7 +162,7 @@ class _Sync:
             if looks.settled(before, after, part.name, self._rules.settle)
         }
         self.situation = Situation(
-            records[0], records[1], self._case, self._rules, now, _stamp(now), frozenset(settled)
+            records[0], records[1], self._case, self._rules, now, status.stamp(now), frozenset(settled)
         )
 
     # 3-6: plan, write, read again, until nothing is left
@@ -319,7 +318,13 @@ class _Sync:
             made, self.situation, tuple(self._decided.values()), bool(self._unknown), self._clock.now()
         )
         visible, end = await self._show_status(end)
-        return await self._finish(made, end, visible)
+        return await self._finish(replace(made, base=self._stamped(made.base)), end, visible)
+
+    def _stamped(self, base: Base) -> Base:
+        """A status of ours is nobody's edit: the next run must not take it for one (§5, *type change*)."""
+        record, shown = self.situation.espocrm, self._record
+        ours = shown is not None and base.stamp == record.modified_at and looks.same_entries(record, shown)
+        return replace(base, stamp=shown.modified_at) if shown is not None and ours else base
 
     async def _finish(self, made: Plan, end: Ending, visible: str | None) -> SyncResult:
         finish = Finish(
@@ -349,18 +354,20 @@ class _Sync:
     async def _show_status(self, end: Ending) -> tuple[str | None, Ending]:
         """syncStatus on its own, only when it changes to or from one that needs attention (§11). The read after it
         may show an edit that the plan did not know: then the run ends without having seen everything."""
-        record = self.situation.espocrm
-        shown = await self._syncer.publisher.show(
-            self._person, self._run, record, end.status, self._case, self.situation.rules
-        )
+        record, rules, publisher = self.situation.espocrm, self.situation.rules, self._syncer.publisher
+        if end.event.trigger is Trigger.ATTEMPT_FAILED:
+            error = KommsyncError(reason=end.event.reason)
+            shown = await publisher.show_failure(self._person, self._run, record, rules, error)
+        else:
+            shown = await publisher.show(self._person, self._run, record, end.status, self._case, rules)
         if shown is not None:
-            self._espocrm = looks.look_espocrm(shown, self._espocrm)
+            self._record, self._espocrm = shown, looks.look_espocrm(shown, self._espocrm)
             if not looks.same_entries(record, shown):
                 end = replace(end, event=Event(Trigger.LOOK_AGAIN, "edited_meanwhile", self._clock.now()))
         if end.status is None:  # a user's request stays unanswered until the run has really ended
             return self._case.visible_status, end
-        status = (shown or record).value_of("syncStatus")
-        return None if status is None else str(status), end
+        visible = (shown or record).value_of("syncStatus")
+        return None if visible is None else str(visible), end
 
     async def _end_without_plan(self, gone: Gone) -> SyncResult:
         """The record is gone on one side, or belongs to another betNr now (§7, §9)."""
@@ -408,11 +415,12 @@ class _Sync:
 
     async def show_failure(self, error: RecordTrouble | HopelessRecord) -> None:
         """Let people see in EspoCRM that this record failed; best effort."""
+        publisher = self._syncer.publisher
+        if self._record is None and error.side is Side.ADVOWARE:
+            self._record = await publisher.read(self._person)
         if self._record is None:
             return
-        shown = await self._syncer.publisher.show_failure(
-            self._person, self._run, self._record, self._rules, error
-        )
+        shown = await publisher.show_failure(self._person, self._run, self._record, self._rules, error)
         if shown is not None:
             self._espocrm = looks.look_espocrm(shown, self._espocrm)
 
@@ -436,7 +444,3 @@ def _unwritten(made: Plan) -> Event:
 
 def _recent(rules: Rules) -> float:
     return max(rules.stale_form, rules.late_effect, rules.loop_window)
-
-
-def _stamp(now: float) -> str:
-    return datetime.fromtimestamp(now, UTC).strftime("%Y-%m-%d %H:%M:%S")

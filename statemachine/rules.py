@@ -49,6 +49,7 @@ class Rules:
     loop_window: float = 3600.0
     stale_form: float = 1800.0
     late_effect: float = 3600.0
+    retries: tuple[float, ...] = (60, 300, 900, 3600, 14400)
     auto_reset: float = 86400.0
     status_fields: frozenset[str] = frozenset()
     status_options: frozenset[str] = frozenset()

@@ -7,6 +7,7 @@ one that needs attention). Nothing of it is ever read back as a decision.
 from __future__ import annotations
 
 import hashlib
+from datetime import UTC, datetime
 
 from statemachine import kommkz, looks
 from statemachine.model import AdvowareRecord, EspocrmRecord, Kommunikation, Side
@@ -47,6 +48,11 @@ def fields_alone(
         "syncAutoResetAt": reset_at,
     }
     return _allowed(shown, rules)
+
+
+def stamp(moment: float) -> str:
+    """Unix seconds as EspoCRM writes them: UTC, whole seconds (facts §1.2)."""
+    return datetime.fromtimestamp(moment, UTC).strftime("%Y-%m-%d %H:%M:%S")
 
 
 def is_due(record: EspocrmRecord, status: str, answered: bool) -> bool:

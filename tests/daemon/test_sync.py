@@ -8,7 +8,9 @@ from daemon.scan import LAST_SCAN_NOTE
 from daemon.simulators.espocrm import mail, phone
 from statemachine.case import Keep
 from statemachine.model import Side
+from statemachine.status import stamp
 from tests.daemon.house import House, house
+from tests.daemon.wires import json_answer
 
 OFFICE, OTHER, MOBILE = "+493023125001", "+493023125002", "+491713920001"
 
@@ -256,6 +258,61 @@ async def test_a_failure_is_shown_in_espocrm_and_taken_back_when_it_heals(tmp_pa
         await firm.look()
         await firm.look()
         assert firm.espo.person(pair.espocrm_id)["syncStatus"] in ("clean", "conflict")
+
+
+async def test_who_is_given_up_after_the_last_attempt_shows_it_in_espocrm(tmp_path: Path) -> None:
+    """§11: failed with the next attempt, then permanently failed with the reset."""
+    async with house(tmp_path, 0, SYNC__RETRY_SCHEDULE_SECONDS="[60]") as firm:
+        pair = await _synced(firm)
+        store, clock = firm.app.outside.store, firm.clock
+        sick = json_answer({"kommunikation": 7})
+        firm.wires[Side.ADVOWARE].fault = lambda r: (
+            sick if r.method == "GET" and r.url.endswith(f"/{pair.bet_nr}") else None
+        )
+        await store.ask([pair.espocrm_id], "test")
+        await firm._work()
+        shown = firm.espo.person(pair.espocrm_id)
+        assert (shown["syncStatus"], shown["syncRetryCount"]) == ("failed", 1)
+        assert (shown["syncNextRetry"], shown["syncAutoResetAt"]) == (stamp(clock.now() + 60), None)
+        clock.time += 80
+        await firm._work()
+        assert (await firm.state(pair))[0] == "permanently_failed"
+        shown = firm.espo.person(pair.espocrm_id)
+        assert (shown["syncStatus"], shown["syncRetryCount"]) == ("permanently_failed", 2)
+        assert (shown["syncNextRetry"], shown["syncAutoResetAt"]) == (None, stamp(clock.now() + 86400))
+
+
+async def test_a_record_that_is_always_said_to_be_modified_fails(tmp_path: Path) -> None:
+    """States: 409 repeatedly."""
+    async with house(tmp_path, 0) as firm:
+        pair = await _synced(firm)
+        firm.advoware.edit_row(firm.row(pair, "030/23125-001").id, tlf="030/23125-002")
+        modified = json_answer({}, 409, X_Status_Reason="modified")
+        wire = firm.wires[Side.ESPOCRM]
+        wire.fault = lambda r: modified if r.method == "PUT" else None
+        await firm.sweep()
+        await firm.settle()
+        assert await firm.state(pair) == ("failed", "modified_meanwhile")
+        assert firm.asked()["espocrm PUT"] <= 4
+        wire.fault = lambda _: None
+        firm.clock.time += 100
+        await firm.settle()
+        await firm._work()
+        assert firm.phones(pair) == [("Office", OTHER)]
+
+
+async def test_our_own_status_is_nobodys_edit(tmp_path: Path) -> None:
+    """§5, type change: the record was not edited, so a type that moved is that of a shared value."""
+    async with house(tmp_path, 0) as firm:
+        pair = await _synced(firm)
+        firm.espo.edit_person(pair.espocrm_id, syncStatus="failed")
+        await firm.look()
+        assert firm.espo.person(pair.espocrm_id)["syncStatus"] == "clean"
+        firm.espo.create_person(lastName="Andere", phones=[phone(OFFICE, "Home", primary=True)])
+        await firm.app.outside.store.ask([pair.espocrm_id], "test")
+        await firm.look()
+        assert firm.phones(pair) == [("Home", OFFICE)]
+        assert firm.rows(pair) == [(1, "030/23125-001"), (4, "alt@example.de")]
 
 
 async def test_a_users_request_for_a_sync_is_answered_on_the_record(tmp_path: Path) -> None:

@@ -51,7 +51,7 @@ class Fuses:
         return next((v for v in self._case.vanished if (v.link_key, v.side, v.base_value) == wanted), None)
 
     def _held_by(self, d: Difference, action: Action, side: Side) -> bool:
-        deletes = change_on(d, side) is Change.GONE and action is _DELETES[side]
+        deletes = action is _DELETES[side]
         swept = self._swept(d, side)
         if d.tie.link is None:
             return swept and change_on(d, side.other) is Change.NONE

@@ -10,7 +10,7 @@ import pytest
 from statemachine.acceptance import Acceptance
 from statemachine.case import Limits, Outcome, Shown, Variant, Write
 from statemachine.model import Item, Kind, Kommunikation, Side
-from statemachine.rules import Direction
+from statemachine.rules import Direction, Policy
 from tests.statemachine.world import RULES, World, agreed
 
 ONE, TWO, THREE = "0511/1234560", "0511/1234561", "0511/1234562"
@@ -560,3 +560,27 @@ def test_a_stump_moves_no_base() -> None:
     plan = world.run().plans[0]
     assert len(plan.rows) == 1
     assert plan.rows[0].after.tlf == E_TWO
+
+
+def test_a_removal_whose_value_came_back_in_the_same_request_has_taken() -> None:
+    """§8: one entry ends, another takes its value."""
+    world = agreed(ONE, TWO, "max@example.de", rules=replace(RULES, conflict_policy=Policy.ADVOWARE))
+    world.remove_row(101)
+    world.edit_row(102, tlf="0511 1234560")
+    world.remove_item(E_TWO)
+    world.sync()
+    assert world.case.parked == ()
+    assert phones(world) == [E_ONE]
+    assert [ids for value, ids in world.agreed() if value == E_ONE] == [[102]]
+    world.quiet()
+
+
+def test_a_copy_of_a_row_that_was_sent_once_is_staffs() -> None:
+    """§8: only two attempts prove a double."""
+    world = one()
+    world.phone(E_TWO)
+    world.faults = {world.count: "unknown"}
+    world.run()
+    world.rows[104] = replace(world.rows[103], id=104, row_id="copy")
+    world.sync()
+    assert live(world) == [ONE, E_TWO, E_TWO]

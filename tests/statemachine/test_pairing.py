@@ -110,7 +110,7 @@ def test_several_items_of_one_value_are_one() -> None:
     world.row("0511 1234560")
     world.sync()
     (item,) = world.phones
-    world.phones.append(Item(Kind.PHONE, "+49 511 1234560", "Home"))
+    world.phones.insert(0, Item(Kind.PHONE, "+49 511 1234560", "Home"))
     world.stamp += 1
     assert world.sync()[-1].ended == "synced"
     assert len(world.phones) == 2
@@ -245,3 +245,24 @@ def test_a_tie_without_link_has_none_to_give() -> None:
 def test_a_tie_without_item_has_none_to_give() -> None:
     with pytest.raises(ValueError, match="no item"):
         _ = Tie(Kind.PHONE).shown
+
+
+def test_a_row_does_not_join_an_entry_that_both_sides_changed() -> None:
+    """§4.1: its old value, entered again, is a new row."""
+    world = agreed(ONE, "max@example.de")
+    world.edit_row(101, tlf=TWO)
+    world.edit_item(E_ONE, value=E_TWO)
+    world.row("0511 1234560")
+    world.sync()
+    assert {i.value: rows_of(world, i.value) for i in world.phones} == {E_TWO: [101], E_ONE: [103]}
+
+
+def test_a_marker_of_a_value_that_a_linked_row_shows_is_ignored() -> None:
+    """§4.6: held by no other row as tlf."""
+    world = agreed("a@example.de", ONE)
+    world.edit_row(101, tlf="b@example.de")
+    world.email("b@example.de", opt_out=True)
+    world.row("c@example.de", 4, marker.write("b@example.de", 4))
+    world.sync()
+    assert {i.value: i.opt_out for i in world.emails} == {"b@example.de": True, "c@example.de": False}
+    assert [row.tlf for row in world.rows.values() if "@" in row.tlf] == ["b@example.de", "c@example.de"]

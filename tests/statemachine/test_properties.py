@@ -11,7 +11,7 @@ from statemachine import marker
 from statemachine.case import Variant
 from statemachine.model import Kind, Side
 from statemachine.plan import Plan
-from statemachine.rules import Policy
+from statemachine.rules import Direction, Extras, Policy
 from tests.statemachine import world as worlds
 from tests.statemachine.world import World
 
@@ -302,3 +302,31 @@ def test_no_deletion_from_an_incomplete_view(
     live = [canonical(row.tlf) for row in world.rows.values() if row.tlf]
     staff = [canonical(row.tlf) for row in rows if row.tlf]
     assert len(live) == len(staff) + len(before - set(staff)), "doubled"
+
+
+@given(
+    starts,
+    st.lists(edits, min_size=1, max_size=3),
+    st.sampled_from([Direction.TO_ESPOCRM, Direction.TO_ADVOWARE]),
+)
+def test_one_way_the_source_is_never_written_and_all_its_values_arrive(
+    start: list[tuple[Side, str, int]], rounds: list[list[Edit]], direction: Direction
+) -> None:
+    """§12."""
+    world, _ = begun(start)
+    world.rules = replace(RULES, direction=direction)
+    source = Side.ADVOWARE if direction is Direction.TO_ESPOCRM else Side.ESPOCRM
+    count = len(world.history)
+    for round_ in rounds:
+        for edit in round_:
+            act(world, edit)
+        there = shown(world, source)
+        world.wait(20)
+        calm(world)
+        assert shown(world, source) == there
+        assert world.values(source) <= world.values(source.other)
+        world.quiet()
+    assert all(write.side is not source for write in world.history[count:])
+    world.rules = replace(RULES, direction=direction, extras=Extras.REMOVE)
+    calm(world)
+    assert world.values(source) == world.values(source.other), "a mirror"

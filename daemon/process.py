@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import os
 import signal
-from collections.abc import AsyncIterable, Callable, Mapping, Sequence
+from collections.abc import AsyncIterable, AsyncIterator, Callable, Mapping, Sequence
+from contextlib import asynccontextmanager
 from importlib.metadata import version
 
 import anyio
@@ -18,6 +19,7 @@ from anyio.abc import TaskGroup
 
 from daemon.app import App
 from daemon.metrics import Metrics
+from daemon.nightly import Nightly
 from daemon.outside import Wires, open_outside
 from daemon.page import Page
 from daemon.ports import Clock, Random
@@ -112,7 +114,7 @@ class Daemon:
             if self._ending or self._settings is not settings:
                 return  # told so while the store was being opened
             try:
-                async with anyio.create_task_group() as group:
+                async with _audited(self.app), anyio.create_task_group() as group:
                     await group.start(self.app.run)
                     self._notifier.ready("running")
                     log.info("started", pid=os.getpid(), **({"dry_run": True} if self._dry_run else {}))
@@ -160,6 +162,16 @@ class Daemon:
             else:
                 self._notifier.watchdog()
             await anyio.sleep(self._watchdog_seconds)
+
+
+@asynccontextmanager
+async def _audited(app: App) -> AsyncIterator[None]:
+    """With the nightly audit beside it, where one is wanted."""
+    async with anyio.create_task_group() as beside:
+        if app.outside.settings.audit.at:
+            beside.start_soon(Nightly(app, app.outside.settings.audit).run)
+        yield
+        beside.cancel_scope.cancel()
 
 
 def _bound(new: Settings, old: Settings) -> Settings:

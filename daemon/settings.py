@@ -234,6 +234,13 @@ class Store(Section):
     history_days: Number = 365
 
 
+class Audit(Section):
+    """The nightly audit. ``at``: HH:MM in [time_zone], empty for none. ``sample``: so many by chance, 0: everybody."""
+
+    at: Annotated[str, Field(pattern=r"^(([01][0-9]|2[0-3]):[0-5][0-9])?$")] = ""
+    sample: NumberOrNone = 0
+
+
 class Web(Section):
     """``port`` 0: any free one, printed. ``token`` or ``password_hash``: what the page for people asks for.
     ``allowed_hosts``: further names under which a reverse proxy offers the page, without a port."""
@@ -267,6 +274,7 @@ class Settings(BaseSettings):
     sync: Sync = Sync()
     guard: Guard = Guard()
     store: Store = Store()
+    audit: Audit = Audit()
     web: Web = Web()
     log: Log = Log()
 
@@ -309,6 +317,7 @@ SECTIONS: dict[str, type[Section]] = {
     "sync": Sync,
     "guard": Guard,
     "store": Store,
+    "audit": Audit,
     "web": Web,
     "log": Log,
 }

@@ -1,15 +1,20 @@
-"""``audit``: base and both sides compared for everybody, by GETs alone; drift as a number."""
+"""``audit``: base and both sides compared for everybody or for a sample, by GETs alone; drift as a number.
+
+Called by the command and, at night, by :mod:`daemon.nightly`.
+"""
 
 from __future__ import annotations
 
-import json
 from collections import Counter
+from collections.abc import Iterable
 from pathlib import Path
+from random import SystemRandom
 from typing import Any
 
 from daemon.admin import foresight
 from daemon.admin.desk import everybody
-from daemon.admin.foresight import Step
+from daemon.admin.foresight import Foresight, Step
+from daemon.admin.notebook import Notebook
 from daemon.maintenance import AUDIT_NOTE
 from daemon.outside import Outside
 from daemon.ports import Person
@@ -19,33 +24,53 @@ from statemachine.decide import Action
 _NO_DRIFT = frozenset({Action.NOTHING.value, Action.AGREE.value, Action.DROP.value, Action.EXTRA.value})
 
 
-async def audit(desk: Outside, step: Step) -> dict[str, Any]:
+async def audit(
+    desk: Outside,
+    step: Step,
+    *,
+    sample: int | None = None,
+    out: Path | None = None,
+    resume: bool = False,
+) -> dict[str, Any]:
     """``drift``: entries that a sync would have to write; ``apart``: problem → entries that wait or cannot be synced;
-    ``unreadable``: betNr → why nothing can be said. Raises what EspoCRM's facts raise."""
+    ``unreadable``: betNr → why nothing can be said. ``sample``: so many, chosen by chance. ``out``: the report, beside
+    which an interrupted audit leaves what it needs to go on with ``resume``. Raises what EspoCRM's facts raise,
+    NotPossible when there is nothing to resume, OSError."""
     seer = await foresight.open_seer(desk)
     people = await everybody(desk.store)
-    listed: list[dict[str, Any]] = []
-    unreadable: dict[int, str] = {}
+    with Notebook(out) as notebook:
+        chosen = set(notebook.take_up()) if resume else notebook.begin(_chosen(people, sample))
+        told = {line["espocrm_id"] for line in notebook.lines}
+        before = len(told)
 
-    async def one(person: Person) -> None:
-        found = await seer.foresee(person)
-        if found.trouble is not None:
-            unreadable[person.bet_nr] = found.trouble
-        listed.extend(
-            {"bet_nr": person.bet_nr, **entry} for entry in foresight.entries(found) if _differs(entry)
+        async def one(person: Person) -> None:
+            notebook.add(_line(await seer.foresee(person)))
+
+        left = [person for person in people if person.espocrm_id in chosen - told]
+        await foresight.for_everybody(
+            desk, left, one, lambda done, total: step(before + done, before + total)
         )
+        report = _report(notebook.lines)
+        notebook.end(report)
+    if len(report["unreadable"]) < report["people"] or not report["people"]:
+        await desk.store.set_note(AUDIT_NOTE, str(report["drift"]))
+    return report
 
-    await foresight.for_everybody(desk, people, one, step)
-    listed.sort(key=lambda entry: entry["bet_nr"])
-    drifted = [entry for entry in listed if entry["problem"] is None]
-    await desk.store.set_note(AUDIT_NOTE, str(len(drifted)))
+
+def _chosen(people: list[Person], sample: int | None) -> set[str]:
+    ids = [person.espocrm_id for person in people]
+    return set(ids if sample is None else SystemRandom().sample(ids, min(sample, len(ids))))
+
+
+def _line(found: Foresight) -> dict[str, Any]:
+    """What is kept of one Beteiligte: only what differs."""
+    entries = [entry for entry in foresight.entries(found) if _differs(entry)]
+    person = found.person
     return {
-        "people": len(people),
-        "drift": len(drifted),
-        "drift_by_rule": dict(Counter(entry["rule"] for entry in drifted)),
-        "apart": dict(Counter(entry["problem"] for entry in listed if entry["problem"])),
-        "unreadable": {str(bet_nr): why for bet_nr, why in sorted(unreadable.items())},
-        "entries": listed,
+        "espocrm_id": person.espocrm_id,
+        "bet_nr": person.bet_nr,
+        "trouble": found.trouble,
+        "entries": entries,
     }
 
 
@@ -53,7 +78,27 @@ def _differs(entry: dict[str, Any]) -> bool:
     return entry["problem"] is not None or entry["rule"] not in _NO_DRIFT
 
 
-def save(found: dict[str, Any], file: Path) -> None:
-    """Raises OSError. It holds contact data, so it is for its owner's eyes."""
-    file.touch(mode=0o600)
-    file.write_text(json.dumps(found, ensure_ascii=False, indent=1), encoding="utf-8")
+def _report(lines: Iterable[dict[str, Any]]) -> dict[str, Any]:
+    lines = sorted(lines, key=lambda line: line["bet_nr"])
+    listed = [{"bet_nr": line["bet_nr"], **entry} for line in lines for entry in line["entries"]]
+    drifted = [entry for entry in listed if entry["problem"] is None]
+    return {
+        "people": len(lines),
+        "drift": len(drifted),
+        "drift_by_rule": dict(Counter(entry["rule"] for entry in drifted)),
+        "drift_by_kind": dict(Counter(entry["kind"] for entry in drifted)),
+        "apart": dict(Counter(entry["problem"] for entry in listed if entry["problem"])),
+        "unreadable": {str(line["bet_nr"]): line["trouble"] for line in lines if line["trouble"]},
+        "entries": listed,
+    }
+
+
+def as_text(report: dict[str, Any]) -> str:
+    """One line for people."""
+    kinds = {**report["drift_by_rule"], **report["drift_by_kind"]}
+    by_kind = f" ({', '.join(f'{name}: {number}' for name, number in kinds.items())})" if kinds else ""
+    apart = ", ".join(f"{name}: {number}" for name, number in report["apart"].items()) or "none"
+    return (
+        f"drift: {report['drift']} entries of {report['people']} Beteiligte{by_kind};"
+        f" apart: {apart}; unreadable: {len(report['unreadable'])}"
+    )

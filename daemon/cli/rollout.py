@@ -73,24 +73,30 @@ def apply(
 def audit(
     ctx: typer.Context,
     out: Annotated[Path | None, typer.Option(help="A file for the report, as JSON.")] = None,
+    sample: Annotated[
+        int | None, typer.Option(min=1, help="Only so many Beteiligte, chosen by chance.")
+    ] = None,
+    resume: Annotated[
+        bool, typer.Option("--resume", help="Go on with the audit for --out that was interrupted.")
+    ] = False,
     as_json: Json = False,
 ) -> None:
     """Compare base and both sides for everybody; reads only. Exit 3 if anything drifted."""
     from daemon.admin import audits
     from daemon.cli.progress import progress
 
+    if resume and (out is None or sample is not None):
+        raise typer.BadParameter("--resume needs the --out of the interrupted audit, and nothing else")
     with progress("reading both sides") as step:
-        found = with_desk(ctx, lambda desk: audits.audit(desk, step))
-    if out is not None:
-        audits.save(found, out)
+        found = with_desk(ctx, lambda desk: audits.audit(desk, step, sample=sample, out=out, resume=resume))
     if as_json:
         print_json(found)
     else:
         print_table(
-            found["entries"], ("bet_nr", "rule", "problem", "espocrm_value", "advoware_value"), "not equal"
+            found["entries"],
+            ("bet_nr", "kind", "rule", "problem", "espocrm_value", "advoware_value"),
+            "not equal",
         )
-        typer.echo(
-            f"drift: {found['drift']} entries of {found['people']} Beteiligte; apart: {found['apart']}"
-        )
+        typer.echo(audits.as_text(found))
     if found["drift"] or found["unreadable"]:
         raise typer.Exit(HUMAN_NEEDED)

@@ -25,6 +25,7 @@ from daemon.admin import (
 )
 from daemon.admin.desk import NotPossible, open_desk
 from daemon.demo.firm import open_firm
+from daemon.maintenance import AUDIT_NOTE
 from daemon.ports import Person
 from daemon.store import StoreInUse, StoreTrouble
 from daemon.store.ownership import Ownership
@@ -364,7 +365,7 @@ async def test_a_plan_tells_who_cannot_be_read(office: Office) -> None:
     assert (found.summary()["unreadable"], found.people[0].trouble) == (1, "side_down")
 
 
-async def test_audit_counts_drift_and_writes_nothing(office: Office, tmp_path: Path) -> None:
+async def test_audit_counts_drift_and_writes_nothing(office: Office) -> None:
     async with office.desk() as desk:
         assert (await audits.audit(desk, no_step))["drift"] == 0
     pair, row, _ = office.number()
@@ -374,12 +375,54 @@ async def test_audit_counts_drift_and_writes_nothing(office: Office, tmp_path: P
         found = await audits.audit(desk, no_step)
     assert (found["drift"], found["drift_by_rule"], office.writes()) == (1, {"give_espocrm": 1}, before)
     assert next(one for one in found["entries"] if one["problem"] is None)["bet_nr"] == pair.bet_nr
-    audits.save(found, tmp_path / "audit.json")
-    assert json.loads((tmp_path / "audit.json").read_text())["drift"] == 1
+    assert found["drift_by_kind"] == {"phone": 1}
+    assert "drift: 1 entries of 4 Beteiligte (give_espocrm: 1, phone: 1)" in audits.as_text(found)
     office.firm.advoware.manners.manager_offline = True
     async with office.desk() as desk:
         found = await audits.audit(desk, no_step)
-    assert (found["drift"], len(found["unreadable"])) == (0, 4)
+        assert (found["drift"], len(found["unreadable"])) == (0, 4)
+        assert await desk.store.get_note(AUDIT_NOTE) == "1"  # who cannot be read is not in order
+
+
+async def test_an_interrupted_audit_goes_on_where_it_was(office: Office, tmp_path: Path) -> None:
+    out = tmp_path / "audit.json"
+
+    class Interrupted(Exception):
+        pass
+
+    def stop(done: int, total: int) -> None:
+        if done == 2:
+            raise Interrupted
+
+    one_by_one = office.settings.advoware.model_copy(update={"max_connections": 1})
+    slow = office.settings.model_copy(update={"advoware": one_by_one})
+    async with open_desk(slow) as desk:
+        with pytest.raises(NotPossible, match=r"no audit was interrupted.*kommsync audit --out FILE"):
+            await audits.audit(desk, no_step, out=out, resume=True)
+        with pytest.raises(ExceptionGroup):
+            await audits.audit(desk, stop, out=out)
+    part = tmp_path / "audit.json.part"
+    assert not out.exists()
+    assert part.stat().st_mode & 0o077 == 0
+    with part.open("a") as file:
+        file.write('{"cut o')
+    asked, steps = office.firm.advoware.counts.total(), []
+    async with open_desk(slow) as desk:
+        found = await audits.audit(desk, lambda *told: steps.append(told), out=out, resume=True)
+    assert steps == [(3, 4), (4, 4)]
+    assert office.firm.advoware.counts.total() - asked <= 4  # two people and the sign-in
+    assert (found["people"], found["drift"], part.exists()) == (4, 0, False)
+    assert json.loads(out.read_text()) == found
+    part.write_text('{"format": 0}\n')
+    async with open_desk(slow) as desk:
+        with pytest.raises(NotPossible, match="is not from this kommsync"):
+            await audits.audit(desk, no_step, out=out, resume=True)
+
+
+async def test_a_sample_is_an_audit_of_so_many(office: Office) -> None:
+    async with office.desk() as desk:
+        assert (await audits.audit(desk, no_step, sample=3))["people"] == 3
+        assert (await audits.audit(desk, no_step, sample=99))["people"] == 4
 
 
 async def test_every_kind_of_write_can_be_shown(office: Office) -> None:

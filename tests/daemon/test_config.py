@@ -110,6 +110,7 @@ DEFAULTS: dict[str, dict[str, object]] = {
     },
     "guard": {"max_deletions": 50, "max_deletion_share": 0.02, "window_seconds": 3600},
     "store": {"path": "/var/lib/kommsync/kommsync.sqlite3", "history_days": 365},
+    "audit": {"at": "", "sample": 0},
     "web": {
         "host": "127.0.0.1",
         "port": 9469,

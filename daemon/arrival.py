@@ -164,5 +164,7 @@ def _unchanged(case: Case, mark: Pending, event: Event) -> Finish:
         conflicts=case.conflicts,
         parked=case.parked,
         unsyncable=case.unsyncable,
+        notices=None,
+        empty_slots=None,
         visible_status=case.visible_status,
     )

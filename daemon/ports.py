@@ -210,7 +210,7 @@ class Finish:
     Lists replace what was stored of that kind for the person. ``conflicts``: those open after the run (id 0 = new;
     the store keeps the id of an equal one). ``decided``: decisions carried out or void now, with what happened
     ("done", "void"). ``settled``: journal ids the base has advanced past. ``visible_status``: what EspoCRM's
-    syncStatus shows now. ``bet_nr``: the pair the base belongs to."""
+    syncStatus shows now. ``notices``, ``empty_slots``: None leaves them as they are."""
 
     base: Base
     event: Event
@@ -222,10 +222,10 @@ class Finish:
     decided: tuple[tuple[Decision, str], ...] = ()
     parked: tuple[Parked, ...] = ()
     unsyncable: tuple[Unsyncable, ...] = ()
-    notices: tuple[Notice, ...] = ()
+    notices: tuple[Notice, ...] | None = ()
     wishes_done: tuple[int, ...] = ()
     settled: tuple[int, ...] = ()
-    empty_slots: int = 0
+    empty_slots: int | None = 0
     visible_status: str | None = None
 
 

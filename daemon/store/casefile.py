@@ -76,9 +76,11 @@ def _leave(turn: Turn, espocrm_id: str, bet_nr: int, left: Finish) -> None:
     _replace_findings(turn, espocrm_id, "parked", () if forgiven else left.parked)
     _replace_findings(turn, espocrm_id, "unsyncable", left.unsyncable)
     conflicts.replace_all(turn, espocrm_id, bet_nr, left.conflicts, left.decided)
-    notices.replace_all(turn, espocrm_id, bet_nr, left.notices)
+    if left.notices is not None:
+        notices.replace_all(turn, espocrm_id, bet_nr, left.notices)
     wishes.done(turn, espocrm_id, left.wishes_done)
-    links.set_empty_slots(turn, espocrm_id, bet_nr, left.empty_slots)
+    if left.empty_slots is not None:
+        links.set_empty_slots(turn, espocrm_id, bet_nr, left.empty_slots)
     turn.do(
         "UPDATE persons SET visible_status = ?2, forgive = 0 WHERE espocrm_id = ?1",
         espocrm_id,

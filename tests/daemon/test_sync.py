@@ -260,6 +260,26 @@ async def test_a_failure_is_shown_in_espocrm_and_taken_back_when_it_heals(tmp_pa
         assert firm.espo.person(pair.espocrm_id)["syncStatus"] in ("clean", "conflict")
 
 
+async def test_a_record_that_is_missed_once_closes_no_notice(tmp_path: Path) -> None:
+    """§11: closed when settled; one look without the record settles nothing."""
+    async with house(tmp_path, 0) as firm:
+        pair = await _synced(firm)
+        firm.advoware.add_row(pair.bet_nr, 1, "siehe Akte")
+        firm.advoware.add_row(pair.bet_nr, 1, "", "[ESPOCRM-SLOT:1]")
+        await firm.look()
+        store = firm.app.outside.store
+        (notice,) = await store.notices_to_open(5)
+        slots = (await store.sums()).empty_slots
+        firm.wires[Side.ADVOWARE].fault = lambda r: (
+            json_answer([]) if r.url.endswith(f"/{pair.bet_nr}") else None
+        )
+        await store.ask([pair.espocrm_id], "test")
+        await firm._work()
+        assert (await firm.state(pair))[1] == "record_gone"
+        assert await store.notices_to_open(5) == [notice]
+        assert (await store.sums()).empty_slots == slots == 1
+
+
 async def test_who_is_given_up_after_the_last_attempt_shows_it_in_espocrm(tmp_path: Path) -> None:
     """§11: failed with the next attempt, then permanently failed with the reset."""
     async with house(tmp_path, 0, SYNC__RETRY_SCHEDULE_SECONDS="[60]") as firm:

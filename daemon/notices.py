@@ -91,6 +91,11 @@ _TEXTS = {
         "Derselbe Wert wurde mehrfach hin und her geschrieben und wird vorerst nicht mehr abgeglichen. Bitte klären,"
         " wer oder welches Programm ihn ändert, und den richtigen Wert eintragen.",
     ),
+    "wish_refused": Text(
+        "Eine Rücknahme war nicht mehr möglich",
+        "Ein Eintrag sollte auf seinen früheren Stand gebracht werden, zeigte aber inzwischen etwas anderes. Bitte den"
+        " Eintrag prüfen und, wenn nötig, von Hand berichtigen; der frühere Wert steht im Verlauf (kommsync history).",
+    ),
     "readonly_field": Text(
         "Die Art eines Eintrags weicht ab",
         "Die Art (Büro, Mobil, Fax, privat) wurde in EspoCRM geändert; Advoware lässt sie nicht ändern. Bitte den"

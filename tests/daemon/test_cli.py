@@ -1,7 +1,11 @@
-"""The command line as processes: exit codes, JSON on stdout, one sentence on stderr, two commands at once."""
+"""The command line: exit codes, JSON on stdout, one sentence on stderr, two commands at once.
+
+The simulators and the daemon are processes; a command runs in ours unless being a process is what it is tried for.
+"""
 
 from __future__ import annotations
 
+import io
 import json
 import os
 import signal
@@ -9,15 +13,17 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Iterator
+from contextlib import redirect_stderr, redirect_stdout
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import pytest
+import structlog
 import typer
 from typer.testing import CliRunner
 
-from daemon.cli import failure, output
-from daemon.cli.root import app
+from daemon.cli import failure, output, undoing
+from daemon.cli.root import app, main
 from daemon.config import ConfigError, Problem
 from statemachine.errors import SideDown
 from statemachine.model import Side
@@ -32,6 +38,19 @@ QUICK = {
 }
 
 
+class Typed(NamedTuple):
+    returncode: int
+    stdout: str
+    stderr: str
+
+
+@pytest.fixture(autouse=True)
+def _own_logging() -> Iterator[None]:
+    """Commands set up logging for their process, which is ours."""
+    yield
+    structlog.reset_defaults()
+
+
 class Desk:
     """Somebody at a shell, in an empty directory, with the variables that ``simulators`` printed."""
 
@@ -42,7 +61,19 @@ class Desk:
         store = {"KOMMSYNC_STORE__PATH": str(directory / "kommsync.sqlite3")}
         self.environ = ours | firm | QUICK | store
 
-    def type(self, *words: str, **variables: str) -> subprocess.CompletedProcess[str]:
+    def type(self, *words: str, **variables: str) -> Typed:
+        """Through the entry point, as the console script calls it."""
+        out, err = io.StringIO(), io.StringIO()
+        with pytest.MonkeyPatch.context() as shell, redirect_stdout(out), redirect_stderr(err):
+            for name, value in (self.environ | variables).items():
+                shell.setenv(name, value)
+            shell.chdir(self.directory)
+            shell.setattr(sys, "excepthook", sys.excepthook)  # main() puts in its own
+            with pytest.raises(SystemExit) as left:
+                main(words)
+        return Typed(int(left.value.code or 0), out.getvalue(), err.getvalue())
+
+    def spawn(self, *words: str, **variables: str) -> subprocess.CompletedProcess[str]:
         return subprocess.run(
             [*KOMMSYNC, *words],
             env=self.environ | variables,
@@ -85,7 +116,7 @@ def desk() -> Iterator[Desk]:
         try:
             assert simulators.stdout is not None
             desk = Desk(Path(name), [simulators.stdout.readline().strip() for _ in range(9)])
-            done = desk.type("once")
+            done = desk.spawn("once")
             assert (done.returncode, done.stdout) == (0, ""), done.stderr
             yield desk
         finally:
@@ -126,7 +157,28 @@ def test_people_read_tables(desk: Desk) -> None:
     planned = desk.type("plan", "--out", "plan.json")
     assert "To carry out exactly this: kommsync apply plan.json" in planned.stdout
     assert "5 Beteiligte synced as planned" in desk.type("apply", "plan.json").stdout
-    assert "drift: 0 entries of 5 Beteiligte" in desk.type("audit").stdout
+    assert "drift: 0 entries of 5 Beteiligte" in desk.type("audit", "--out", "audit.json").stdout
+    assert json.loads((desk.directory / "audit.json").read_text())["drift"] == 0
+    nothing = ("undo", "--since", "2000-01-01", "--until", "2000-01-02")
+    assert "Nothing was changed. 0 of 0 entries can be taken back" in desk.type(*nothing).stdout
+    assert desk.json(*nothing, "--yes", "--json") == {"entries": [], "asked": 0}
+
+
+def test_a_dry_run_has_a_memory_of_its_own_and_may_run_beside_the_daemon(desk: Desk) -> None:
+    daemon, dry = desk.start("run"), desk.start("run", "--dry-run")
+    try:
+        assert daemon.stdout is not None
+        assert dry.stdout is not None
+        page = dry.stdout.readline().split()[-1]
+        assert "nothing is written to EspoCRM or Advoware" in dry.stdout.readline()
+        own = desk.directory / "kommsync-dry-run.sqlite3"
+        assert str(own) in dry.stdout.readline()
+        found = json.loads(desk.type("status", KOMMSYNC_STORE__PATH=str(own)).stdout)
+        assert (found["page"], found["tracked"]) == (page, 5)
+        assert f"process {dry.pid} on " in found["running"]
+        assert f"belongs to process {dry.pid}" in desk.type("run", "--dry-run").stderr
+    finally:
+        assert (end(dry), end(daemon)) == (0, 0)
 
 
 def test_wrong_settings_end_with_2_and_name_every_problem(desk: Desk) -> None:
@@ -206,6 +258,34 @@ def test_the_contract_of_commands_is_complete() -> None:
         "demo simulators run once check plan apply status list show explain history conflicts resolve retry pause"
         " resume fuse undo audit backup".split()
     )
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["undo"],
+        ["undo", "4711"],
+        ["undo", "--to", "2026-03-01"],
+        ["undo", "1", "--to", "soon"],
+        ["undo", "1", "2", "--to", "2026-03-01"],
+        ["undo", "1", "--to", "2026-03-01", "--since", "2026-03-01"],
+        ["undo", "--since", "2026-03-02", "--until", "2026-03-01"],
+        ["audit", "--resume"],
+        ["audit", "--resume", "--out", "x.json", "--sample", "5"],
+        ["audit", "--sample", "0"],
+    ],
+)
+def test_usage_of_undo_and_audit(words: list[str]) -> None:
+    assert CliRunner().invoke(app, words).exit_code == 2
+
+
+def test_moments_may_be_written_in_several_ways() -> None:
+    assert undoing._moment("1772359200") == 1772359200.0
+    assert undoing._moment("2026-03-01T10:00+00:00") == 1772359200.0
+    assert undoing._moment("2026-03-02") - undoing._moment("2026-03-01 12:00") == 43200.0
+    for text in ("inf", "nan", "", None, "gestern"):
+        with pytest.raises(typer.BadParameter, match="no moment"):
+            undoing._moment(text)
 
 
 def test_errors_become_sentences_and_codes() -> None:

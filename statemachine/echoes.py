@@ -103,7 +103,9 @@ def _shows(row: Kommunikation, write: Write) -> bool:
 
 def _is_late(write: Write) -> bool:
     """A write that left the value as it was (a marker, a flag) proves nothing: the value is staff's (§8)."""
-    same_value = write.before is not None and write.after is not None and write.before.value == write.after.value
+    same_value = (
+        write.before is not None and write.after is not None and write.before.value == write.after.value
+    )
     return write.outcome in _UNKNOWN and write.variant is not Variant.WISH and not same_value
 
 

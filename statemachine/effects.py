@@ -75,16 +75,18 @@ def _row_shows(write: Write, situation: Situation) -> bool:
 
 
 def _no_row_effect(write: Write, later: Write | None, situation: Situation) -> bool:
-    if write.before is None or write.after is None or write.variant is Variant.MARKER:
+    if write.after is None or write.variant is Variant.MARKER:
         return False
-    if _answered_otherwise(write, write.after, situation):
+    if answered_otherwise(write, write.after, situation):
         return True
+    if write.before is None:
+        return False
     row = next((row for row in situation.advoware.rows if row.id == write.advoware_id), None)
     seen = later.before if later is not None else _shown_row(row) if row is not None else None
     return seen is not None and _same_row(seen, write.before) and not _same_row(seen, write.after)
 
 
-def _answered_otherwise(write: Write, after: Shown, situation: Situation) -> bool:
+def answered_otherwise(write: Write, after: Shown, situation: Situation) -> bool:
     """The answer itself showed another value than the one that was sent: a stump, or nothing happened."""
     given = subject(Side.ADVOWARE, write.kind, situation.canonical(after.value, write.kind))
     return bool(after.value) and bool(write.gives) and write.gives != given

@@ -169,7 +169,9 @@ def _continues(line: str, region: str) -> bool:
     if any(_complete(line[: slash.start()], region) for slash in re.finditer("/", line)):
         return True
     gaps = _NEXT_NUMBER.finditer(line)
-    return any(_complete(line[: gap.start()], region) and _complete(line[gap.end() :], region) for gap in gaps)
+    return any(
+        _complete(line[: gap.start()], region) and _complete(line[gap.end() :], region) for gap in gaps
+    )
 
 
 def _complete(line: str, region: str) -> bool:

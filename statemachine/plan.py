@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
-from statemachine import wishes
+from statemachine import stumps, wishes
 from statemachine.admission import Admission
 from statemachine.advance import advance
 from statemachine.carry import Carry
@@ -85,7 +85,7 @@ def _drawn_up(situation: Situation, frozen: frozenset[Kind]) -> Draft:
     draft = _draft(situation, frozen)
     verdicts = Verdicts(draft)
     holds, admission = Holds(draft, verdicts), Admission(draft)
-    if wishes.carry(draft, admission) or holds.whole():
+    if stumps.take_back(draft) or wishes.carry(draft, admission) or holds.whole():
         for d in draft.diff.differences:
             draft.note(d, Action.NOTHING, "waits")
     else:

@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 from statemachine import marker, normalize
-from statemachine.case import Limits, Variant
+from statemachine.case import Limits, Shown, Variant
 from statemachine.commands import DeleteRow, PostRow, PutRow, RowCommand, RowContent
 from statemachine.kommkz import KommKz
 from statemachine.model import Item, Kind, Kommunikation, Side
@@ -72,6 +72,11 @@ class RowPlan:
         """Into a slot: the value goes, the label stays, the user's text leaves Advoware (it is in the history)."""
         slot = marker.write_slot(self._komm_kz(row))
         self._put(row, variant, link_key, deletion_from, tlf="", bemerkung=slot, online=False)
+
+    def put_back(self, row: Row, before: Shown, link_key: str | None) -> None:
+        """All that a write of ours changed becomes what it was."""
+        tlf, bemerkung, online = before.value, before.bemerkung, bool(before.online)
+        self._put(row, Variant.RESTORE, link_key, tlf=tlf, bemerkung=bemerkung, online=online)
 
     def create(self, new: New, variant: Variant, link_key: str | None, own: tuple[int, ...] = ()) -> None:
         """A slot of the same kommKz, one of the link's ``own`` blank rows first; else a POST."""

@@ -6,8 +6,10 @@ from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
+import pytest
+
 from daemon.ports import Answer, Request
-from daemon.simulators.espocrm import phone
+from daemon.simulators.espocrm import mail, phone
 from daemon.simulators.people import Pair
 from statemachine.case import Limits, Variant
 from statemachine.commands import PutRow, RowContent
@@ -92,6 +94,40 @@ async def test_trimmed_blanks_are_no_limit(tmp_path: Path) -> None:
         assert firm.phones(pair) == [("Office", OTHER)]
         assert str(firm.row(pair, "030/23125-002").bemerkung).startswith("[ESPOCRM:")
         assert (await store.case(pair.espocrm_id, pair.bet_nr, 0)).limits == Limits(bemerkung_whole=200)
+
+
+@pytest.mark.parametrize("edited", [True, False])
+async def test_nothing_is_derived_from_a_stump_that_a_crash_left_behind(tmp_path: Path, edited: bool) -> None:
+    """§6: also when we die before the previous value is written back."""
+    async with house(tmp_path, 0, SYNC__CONFLICT_POLICY="advoware") as firm:
+        pair = firm.new(
+            [(4, "alt@example.de"), (4, "b@example.de")], [], [mail("alt@example.de", primary=True)]
+        )
+        await firm.look()
+        firm.advoware.manners.tlf_max = 16
+        long = "alt@example.deutschland.example"
+        rest = [mail("b@example.de"), *([] if edited else [mail("alt@example.de")])]
+        firm.espo.edit_person(pair.espocrm_id, mails=[mail(long, primary=True), *rest])
+        wire = firm.wires[Side.ADVOWARE]
+        written: list[str] = []
+
+        def dies(request: Request) -> None:
+            if request.method in ("PUT", "POST") and "Token" not in request.url:
+                written.append(request.method)
+                if len(written) == 2:
+                    raise RuntimeError("killed")
+
+        wire.fault = dies
+        await firm.poll()
+        await firm._work()
+        assert len(written) == 2
+        assert "alt@example.deut" in [tlf for _, tlf in firm.rows(pair)]
+        wire.fault = lambda _: None
+        firm.clock.time += 100
+        await firm.settle()
+        assert firm.mails(pair) == sorted([long, "b@example.de"] + ([] if edited else ["alt@example.de"]))
+        assert firm.rows(pair) == [(4, "alt@example.de"), (4, "b@example.de")]
+        assert (await firm.state(pair))[1] == "too_long"
 
 
 async def test_a_slot_of_another_kind_than_it_says_is_emptied_again_whoever_wants_it(tmp_path: Path) -> None:

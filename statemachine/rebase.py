@@ -84,7 +84,8 @@ class _Work:
             self._give_row(write, after, row_id)
 
     def _leave(self, row_id: int) -> None:
-        """A row that alone had changed was no part of the link any more when we emptied the others (§4.1)."""
+        """A row that alone had changed, or was emptied, was no part of the link any more when we emptied the others
+        (§4.1)."""
         link = self._holder(row_id)
         if link is not None:
             rows = tuple(row for row in link.rows if row.id != row_id)
@@ -95,7 +96,6 @@ class _Work:
         return now is not None and canonical(now.tlf, link.kind) not in (
             canonical(link.value, link.kind),
             canonical(row.tlf, link.kind),
-            "",
         )
 
     def _flag_row(self, row_id: int, online: bool) -> None:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from statemachine.case import Decision, Outcome, Variant, Write
+from statemachine.case import Conflict, Decision, Outcome, Variant, Write
 from statemachine.decide import Action, same_conflict
 from statemachine.errors import Modified
 from statemachine.model import Side
@@ -26,10 +26,11 @@ _PATIENCE = 3
 
 @dataclass(frozen=True, slots=True)
 class Ending:
-    """``status``: what EspoCRM should show, None: leave it. ``suppressed``: entries on which both sides agreed
-    without us."""
+    """``conflicts``: those that stay open, decided ones that wait to be carried out among them. ``status``: what
+    EspoCRM should show, None: leave it. ``suppressed``: entries on which both sides agreed without us."""
 
     event: Event
+    conflicts: tuple[Conflict, ...]
     decided: tuple[tuple[Decision, str], ...]
     settled: tuple[int, ...]
     status: str | None
@@ -43,7 +44,14 @@ def ending(made: Plan, situation: Situation, used: tuple[Decision, ...], unknown
         event.trigger
     )
     suppressed = sum(1 for entry in made.entries if entry.action is Action.AGREE)
-    return Ending(event, _decided(made, situation, used), _settled(made, situation), status, suppressed)
+    return Ending(
+        event,
+        _open(made, situation),
+        _decided(made, used),
+        _settled(made, situation),
+        status,
+        suppressed,
+    )
 
 
 def _event(made: Plan, situation: Situation, unknown: bool, now: float) -> Event:
@@ -97,9 +105,17 @@ def _unanswered_again(situation: Situation) -> Write | None:
     return None
 
 
-def _decided(
-    made: Plan, situation: Situation, used: tuple[Decision, ...]
-) -> tuple[tuple[Decision, str], ...]:
+def _open(made: Plan, situation: Situation) -> tuple[Conflict, ...]:
+    """A conflict that an operator has decided goes with its decision, not before."""
+    waiting = [decision.conflict for decision, _ in made.decided if not made.idle]
+    asked = [one for one in waiting if any(same_conflict(one, known) for known in situation.case.conflicts)]
+    return (
+        *made.conflicts,
+        *(one for one in asked if not any(same_conflict(one, conflict) for conflict in made.conflicts)),
+    )
+
+
+def _decided(made: Plan, used: tuple[Decision, ...]) -> tuple[tuple[Decision, str], ...]:
     """A decision is done when it was followed and its conflict is no longer there, whatever else of the Beteiligte
     waits: no later run would know of it. One made for other values is void (§5)."""
     still = list(made.conflicts)

@@ -334,7 +334,7 @@ class _Sync:
             seen_advoware=self._advoware,
             pending=made.pending,
             vanished=made.vanished,
-            conflicts=made.conflicts,
+            conflicts=end.conflicts,
             decided=end.decided,
             parked=made.parked,
             unsyncable=made.unsyncable,

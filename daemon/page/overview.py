@@ -58,6 +58,7 @@ class Overview:
                 "lag": level(lag or 0.0, _ACT_SECONDS, _WATCH_SECONDS),
             },
             waits=glance.open_conflicts + held + given_up + glance.parked,
+            rehearsed=app.rehearsal.summary() if app.rehearsal else None,
             sides=[await _side(app, side, glance) for side in Side],
             waiting=await app.outside.store.waiting_conflicts(limit=_FIRST),
         )

@@ -184,6 +184,10 @@ RECORDS: Final = {
     "advoware_changed": Text("In Advoware hat sich etwas geändert.", "Something changed in Advoware."),
     "more_to_write": Text("Es ist noch etwas zu schreiben.", "There is more to write."),
     "second_look": Text("Ein zweiter Blick steht aus.", "A second look is due."),
+    "would_write": Text(
+        "Probelauf: hier würde etwas geschrieben.", "Dry run: something would be written here."
+    ),
+    "dry_run": Text("Der Probelauf beginnt.", "The dry run begins."),
     "rules_changed": Text("Die Einstellungen haben sich geändert.", "The settings have changed."),
     "stopping": Text("kommsync wurde beendet.", "kommsync was stopped."),
     "retry": Text("Erneuter Versuch.", "Another try."),

@@ -59,6 +59,7 @@ class Renderer:
             plain=lambda reason: plain(reason).in_(language),
             moment=lambda at: moment(at, language),
             age=lambda at: age(self._now() - at, language),
+            now=self._now(),
             record_link=self._record_link,
             **values,
         )

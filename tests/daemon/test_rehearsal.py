@@ -174,6 +174,10 @@ async def test_the_process_tells_at_readyz(office: Office) -> None:
             return '"add_to_advoware": 3' in (await house.get("/readyz"))[1]
 
         await until(is_told)
+        assert (
+            "Dry run: nothing is written. Would be written now: 3 entries in EspoCRM"
+            in (await house.get("/"))[1]
+        )
         before = house.daemon.app
         os.kill(os.getpid(), signal.SIGHUP)
         await house.until_exchanged(before)

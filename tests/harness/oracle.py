@@ -96,7 +96,7 @@ class _Judge:
                     return None
                 if disputed or value in self._lost_in_conflict:
                     return None if here == there or disputed else self._one_sided(value, here)
-                return f"lost, espocrm {here} advoware {there}"
+                return None if there and self._is_full(value[0]) else f"lost, espocrm {here} advoware {there}"
             case Fate.MUST_NOT:
                 if self._frozen or not (here or there):
                     return None
@@ -105,7 +105,13 @@ class _Judge:
                 return None if here == there or disputed else self._one_sided(value, here)
         return None
 
+    def _is_full(self, kind: str) -> bool:
+        """EspoCRM takes no eleventh (§3)."""
+        return sum(count for value, count in self._espocrm.values.items() if value[0] == kind) >= 10
+
     def _one_sided(self, value: Value, here: bool) -> str | None:
+        if not here and self._is_full(value[0]):
+            return None
         if not here and not self._takes(value):
             return None
         if here and self._is_frozen_item():
@@ -180,6 +186,6 @@ class _Judge:
             when = at - BEGINNING
             if reason == "our_bug":
                 found.append(f"our bug at {when:.3f}")
-            elif not self._town.blamed(self._id, when - 120, when + 0.001):
+            elif not self._town.blamed(self._id, when - 120, when + 3.0):
                 found.append(f"an attempt was burnt at {when:.3f}: {trigger} {reason}")
         return found

@@ -182,6 +182,11 @@ class Town:
             self._cut.pop((side, person), None)
             self._answers[side, person] = (at, answer)
 
+    def has_read_since(self, book: Book, moment: float) -> bool:
+        """Whether the daemon has seen EspoCRM's record after ``moment``."""
+        found = self._last_read.get((ESPOCRM, book.pair.espocrm_id))
+        return found is not None and found[0] > moment
+
     def deliver(
         self, side: str, asked: sim.Request, person: str | None, basis: float, *, late: bool = False
     ) -> sim.Answer:
@@ -527,8 +532,12 @@ class Office:
         for value in before.values:
             if not after.values[value]:
                 given = town.given_at(side, book.pair.espocrm_id, value)
-                if given is not None and window and town.timeline.now - given <= window + 10:
+                if given is None:
+                    continue
+                if window and town.timeline.now - given <= window + 10:
                     town.ledger.excuse(book, [value], "taken away right after it was given: an older form?")
+                elif side == ESPOCRM and not town.has_read_since(book, given):
+                    town.ledger.excuse(book, [value], "taken away before the daemon could read what it had added")
 
 
 def _too_full(town: Town, book: Book) -> bool:

@@ -200,7 +200,7 @@ class Sweep:
             )
             return
         after = look_advoware(record, before)
-        if changed(before, after):
+        if changed(before, after) or person.standing.reason == MISSING:  # it is back
             await self._changed(person, record)
         else:
             await self._book.looked(person.espocrm_id, Side.ADVOWARE, after)
@@ -216,7 +216,7 @@ class Sweep:
             self._edited[person.espocrm_id] = self._clock.monotonic()
             return
         after = look_advoware(record, known)
-        if changed(known, after):
+        if changed(known, after) or now.standing.reason == MISSING:
             self._fresh.put(person.espocrm_id, record)
             await self._change_seen(person, "advoware_changed")
         await self._book.looked(person.espocrm_id, Side.ADVOWARE, after)

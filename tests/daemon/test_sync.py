@@ -280,6 +280,21 @@ async def test_a_record_that_is_missed_once_closes_no_notice(tmp_path: Path) -> 
         assert (await store.sums()).empty_slots == slots == 1
 
 
+async def test_a_beteiligter_that_is_back_in_advoware_is_found_by_the_sweep(tmp_path: Path) -> None:
+    """Nothing about it has changed, so no look would show a change; nobody waits a day for the reset."""
+    async with house(tmp_path, 0) as firm:
+        pair = await _synced(firm)
+        wire = firm.wires[Side.ADVOWARE]
+        wire.fault = lambda r: json_answer([]) if r.url.endswith(f"/{pair.bet_nr}") else None
+        await firm.look()
+        await firm.look()
+        assert await firm.state(pair) == ("permanently_failed", "missing_in_advoware")
+        wire.fault = lambda _: None
+        firm.clock.time += 1000  # its next turn comes with everybody's
+        await firm.look()
+        assert await firm.state(pair) == ("clean", "")
+
+
 async def test_who_is_given_up_after_the_last_attempt_shows_it_in_espocrm(tmp_path: Path) -> None:
     """§11: failed with the next attempt, then permanently failed with the reset."""
     async with house(tmp_path, 0, SYNC__RETRY_SCHEDULE_SECONDS="[60]") as firm:

@@ -588,21 +588,28 @@ def test_a_copy_of_a_row_that_was_sent_once_is_staffs() -> None:
     assert live(world) == [ONE, E_TWO, E_TWO]
 
 
-@pytest.mark.parametrize("direction", [Direction.BOTH, Direction.TO_ESPOCRM])
-def test_a_stump_that_a_crash_left_behind_is_written_over_first(direction: Direction) -> None:
+@pytest.mark.parametrize(
+    ("direction", "was", "wanted"),
+    [
+        (Direction.BOTH, Shown(ONE, "Text", online=False), [ONE]),
+        (Direction.BOTH, None, [""]),
+        (Direction.TO_ESPOCRM, None, []),
+    ],
+)
+def test_a_stump_that_a_crash_left_behind_is_written_over_first(
+    direction: Direction, was: Shown | None, wanted: list[str]
+) -> None:
     """§6: nothing is derived from it, and nothing else is planned in that round; where we may write at all."""
     world = one()
     world.rules = replace(RULES, direction=direction)
     world.edit_row(101, tlf=E_TWO[:6], bemerkung="Text")
     key = next(link.key for link in world.case.base.links if link.kind is Kind.PHONE)
-    was, left = Shown(ONE, "Text", online=False), Shown(E_TWO[:6], "Text", online=False)
+    left = Shown(E_TWO[:6], "Text", online=False)
     sent = Write(
         1, "c", world.now, Side.ADVOWARE, "put", Variant.VAR5, Kind.PHONE, key, 101, was, left, Outcome.DONE
     )
     sent = replace(sent, gives="advoware:phone:+495111234561")
     world.case = replace(world.case, writes=(sent,))
     plan = make(world.situation())
-    assert [row.after.tlf for row in plan.rows if not isinstance(row, DeleteRow)] == (
-        [ONE] if direction is Direction.BOTH else []
-    )
+    assert [row.after.tlf for row in plan.rows if not isinstance(row, DeleteRow)] == wanted
     assert {entry.problem for entry in plan.entries} == ({"waits"} if plan.rows else {None, "settling"})

@@ -19,9 +19,13 @@ def main() -> None:
     parser.add_argument("--start", type=int, default=None, help="the first seed; without it a fresh one")
     parser.add_argument("--replay", type=int, default=None, help="one seed, with a readable trace")
     parser.add_argument("--stop", type=int, default=10, help="stop after so many failing seeds")
-    parser.add_argument("--crashes", nargs="*", default=None, metavar="SCENARIO", help="all crash points of these, or of all")
+    parser.add_argument(
+        "--crashes", nargs="*", default=None, metavar="SCENARIO", help="all crash points of these"
+    )
     parser.add_argument("--twice", action="store_true", help="with a second kill during the recovery")
-    parser.add_argument("--scenario", help="one scenario with a readable trace; --die-at 12 13 kills it there")
+    parser.add_argument(
+        "--scenario", help="one scenario with a readable trace; --die-at 12 13 kills it there"
+    )
     parser.add_argument("--die-at", type=int, nargs="*", default=[])
     options = parser.parse_args()
     if options.scenario:
@@ -47,7 +51,10 @@ def crash(names: list[str], twice: bool) -> None:
         bad += len(problems)
         print(f"{name}: {len(found)} crash points, {len(problems)} bad", flush=True)
         for one in problems[:4]:
-            print(f"   --scenario {name} --die-at {' '.join(map(str, one.die_at))}: {one.problems[:2]}", flush=True)
+            print(
+                f"   --scenario {name} --die-at {' '.join(map(str, one.die_at))}: {one.problems[:2]}",
+                flush=True,
+            )
     print(f"{tried} crash points of {len(names)} scenarios, {bad} bad, {time.perf_counter() - began:.0f} s")
 
 

@@ -1,7 +1,7 @@
 """The store's SQLite without a thread of its own: every hop runs on the loop, and every commit is a place to die.
 
-``aiosqlite`` costs 100 µs a hop for going to its thread and back; a history has thousands. The SQL, the transactions and
-the file are the real ones. ``python -m tests.harness --threads`` uses aiosqlite itself.
+``aiosqlite`` costs 100 µs a hop for going to its thread and back; a history has thousands. The SQL, the transactions
+and the file are the real ones. ``python -m tests.harness --threads`` uses aiosqlite itself.
 """
 
 from __future__ import annotations

@@ -80,7 +80,9 @@ def _clocks(chance: random.Random, active: float) -> tuple[tuple[float, str, flo
     changes = []
     for whose in ("espocrm", "advoware"):
         moments = [0.0, *(chance.uniform(0, active) for _ in range(chance.choice((0, 0, 1, 2))))]
-        changes += [(at, whose, chance.choice((0.0, 1.0, -1.0, 3600.0, -3600.0, 93600.0, -93600.0))) for at in moments]
+        changes += [
+            (at, whose, chance.choice((0.0, 1.0, -1.0, 3600.0, -3600.0, 93600.0, -93600.0))) for at in moments
+        ]
     changes.append((chance.uniform(0, active), "daemon", chance.choice((0.0, 0.5, -0.5, 2.0))))
     return tuple(sorted(changes))
 

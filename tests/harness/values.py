@@ -1,4 +1,4 @@
-"""When two values are the same and what EspoCRM can hold, in the oracle's own words: libphonenumber and nothing of ours."""
+"""When two values are the same and what EspoCRM can hold, in the oracle's own words: nothing of ours in it."""
 
 from __future__ import annotations
 

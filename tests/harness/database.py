@@ -12,7 +12,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Protocol, TypeVar
 
-from daemon.store import database
+from daemon.store import database, sqlite
+from daemon.store.ownership import Ownership
 
 T = TypeVar("T")
 
@@ -54,10 +55,23 @@ def on_the_loop(witness: Witness) -> Iterator[None]:
         opened.append(raw)
         return Connection(raw, witness)
 
+    locks: list[Ownership] = []
+
+    class Lock(Ownership):
+        """The kernel releases the lock of a dead process; nobody else does it for a dead loop."""
+
+        def __init__(self, store: Path) -> None:
+            super().__init__(store)
+            locks.append(self)
+
     database.aiosqlite.connect = connect  # type: ignore[assignment]
+    sqlite.Ownership = Lock  # type: ignore[misc]
     try:
         yield
     finally:
         database.aiosqlite.connect = real
+        sqlite.Ownership = Ownership  # type: ignore[misc]
+        for lock in locks:
+            lock.release()
         for raw in opened:
             raw.close()

@@ -2,8 +2,8 @@
 
 Every value of a Beteiligte has a fate. A value that somebody entered must be on both sides; one that somebody took away
 must be on neither; where the rules cannot promise anything (the corners of sync rules §13, and what follows from
-a lost database or an older form) it *may* be there, but the sides must agree. Which values somebody entered or took away
-is seen by comparing a side before and after he acted.
+a lost database or an older form) it *may* be there, but the sides must agree. Which values somebody entered or took
+away is seen by comparing a side before and after he acted.
 """
 
 from __future__ import annotations
@@ -29,6 +29,7 @@ class Fate(Enum):
     MUST_NOT = "must be on neither side"
     MAY = "may be there"
     LOCAL = "stays in Advoware, EspoCRM cannot hold it"
+    ONLY_ESPOCRM = "stays in EspoCRM, Advoware cannot hold it"
 
 
 @dataclass(slots=True)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 
+from daemon.simulators.espocrm import MAIL, PHONE
 from tests.harness.ledger import ADVOWARE, ESPOCRM, Book, Fate, Value
 from tests.harness.town import Town
 from tests.harness.values import espocrm_takes, same
@@ -30,9 +31,34 @@ def restless(town: Town) -> str:
 
 
 def judge(town: Town) -> None:
+    town.violations += [*_knocks(town), *_twins(town)]
     for book in town.ledger.books.values():
         for problem in _Judge(town, book).problems():
             town.violations.append(f"betNr {book.pair.bet_nr}: {problem}")
+
+
+def _knocks(town: Town) -> list[str]:
+    """A side that is down gets one cheap probe now and then (states)."""
+    found = []
+    for side in (ESPOCRM, ADVOWARE):
+        lasted = sum(b - a for who, a, b, _ in town.plan.outages if who == side)
+        if town.knocks[side] > 40 + lasted / 4:
+            found.append(f"{side} got {town.knocks[side]} requests while it was down for {lasted:.0f} s")
+    return found
+
+
+def _twins(town: Town) -> list[str]:
+    """Two rows of one value in EspoCRM's tables cannot be removed any more (facts §10)."""
+    found = []
+    for family in (MAIL, PHONE):
+        shared = town.espo.database.values(family)
+        for key, ids in shared._by_key.items():
+            if (
+                sum(1 for row_id in ids if shared._holders.get(row_id)) > 1
+                and key not in town.twins_by_people
+            ):
+                found.append(f"twin rows of a {family.scalar}")
+    return found
 
 
 class _Judge:
@@ -56,6 +82,7 @@ class _Judge:
         ]
         self._disputed = self._values_of(self._open)
         self._lost_in_conflict = self._values_of(self._decided)
+        self._untracked = not town.query("SELECT 1 FROM persons WHERE espocrm_id = ?", self._id)
         self._frozen = any(one["kind"] == "side_emptied" for one in (*self._open, *self._decided))
 
     def _values_of(self, conflicts: list[dict[str, str]]) -> set[Value]:
@@ -68,6 +95,8 @@ class _Judge:
         }
 
     def problems(self) -> list[str]:
+        if self._id not in self._town.espo.ids():
+            return []  # the record is deleted; what must be true of it is its scenario's
         found: list[str] = []
         values = {*self._book.fates, *self._espocrm.values, *self._advoware.values}
         for value in sorted(values):
@@ -79,16 +108,24 @@ class _Judge:
         found += self._opt_outs()
         found += self._conflicts()
         found += self._attempts()
-        found += [f"parked: {one['reason']} {one['subject']}" for one in self._parked]
+        found += self._too_early()
+        found += [
+            f"parked: {one['reason']} {one['subject']}"
+            for one in self._parked
+            if one["reason"] not in self._town.plan.may_park
+        ]
         return found
 
     def _fate(self, value: Value) -> str | None:
         here, there = bool(self._espocrm.values[value]), bool(self._advoware.values[value])
         fate = self._book.fates.get(value)
         disputed = value in self._disputed or any(one["kind"] == "side_emptied" for one in self._open)
+        disputed = disputed or self._town.plan.held or self._town.plan.people_disagree or self._untracked
         match fate:
             case None:
                 return "came from nowhere"
+            case Fate.ONLY_ESPOCRM:
+                return None if here and not there else f"espocrm {here} advoware {there}"
             case Fate.LOCAL:
                 return None if there else "lost (a value only Advoware can hold)"
             case Fate.MUST:
@@ -173,6 +210,26 @@ class _Judge:
                 base = {(kind, same(kind, one["base"])) for kind in ("email", "phone")}
                 if not (base & taken[ESPOCRM].keys() and base & taken[ADVOWARE].keys()):
                     found.append(f"a conflict though only one side changed: {one}")
+        return found
+
+    def _too_early(self) -> list[str]:
+        """A retry never comes before its time (facts: Advoware §6, row 3)."""
+        found: list[str] = []
+        failures, not_before = 0, 0.0
+        rows = self._town.query(
+            "SELECT at, trigger, target FROM transitions WHERE espocrm_id = ? ORDER BY id", self._id
+        )
+        schedule = self._town.settings.sync.retry_schedule_seconds
+        for at, trigger, target in rows:
+            if trigger == "attempt_failed" and target == "failed":
+                not_before = at + 0.79 * schedule[min(failures, len(schedule) - 1)] - 3.0
+                failures += 1
+            elif trigger == "picked":
+                if at < not_before:
+                    found.append(f"tried again {not_before - at:.1f} s too early")
+                not_before = 0.0
+            elif trigger in ("synced", "conflict_found", "auto_reset", "change_seen", "asked", "decided"):
+                failures, not_before = 0, 0.0
         return found
 
     def _attempts(self) -> list[str]:

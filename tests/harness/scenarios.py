@@ -11,13 +11,14 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from daemon.simulators.advoware import AdvowareWorld
-from daemon.simulators.espocrm import EspoWorld
+from daemon.simulators.espocrm import PHONE, EspoWorld
 from daemon.simulators.people import Pair
 from statemachine.case import Keep
 from statemachine.model import Side
 from tests.harness.history import Result, play
 from tests.harness.stage import A_SPELT, A, B, C, D, E, M, N, Stage, X, Y, Z, people, person
 from tests.harness.town import Plan, Town
+from tests.harness.values import own_text, same
 
 Movers = Callable[[EspoWorld, AdvowareWorld], list[Pair]]
 Script = Callable[[Stage], None]
@@ -41,6 +42,7 @@ class Scenario:
     sync: dict[str, Any] = field(default_factory=dict)
     prepare: Callable[[Town], None] = lambda town: None
     same_end: bool = True
+    expect: Callable[[Town], list[str]] = lambda town: []
 
     def planned(self) -> Plan:
         return Plan(
@@ -64,7 +66,11 @@ class Scenario:
         self.script(Stage(town))
 
     def run(self, die_at: frozenset[int] = frozenset(), *, keep: bool = False) -> Result:
-        return play(self.planned(), begin=self.begin, die_at=die_at, see=end_state, keep=keep)
+        return play(self.planned(), begin=self.begin, die_at=die_at, see=self._see, keep=keep)
+
+    def _see(self, town: Town) -> object:
+        town.violations += self.expect(town)
+        return end_state(town)
 
 
 def end_state(town: Town) -> object:
@@ -88,6 +94,73 @@ def end_state(town: Town) -> object:
     return people_, len(open_), states
 
 
+def row(komm_kz: int, value: str, text: str | None = None, who: int = 0) -> Callable[[Town], list[str]]:
+    """Advoware has this row, and no other with its value."""
+
+    def look(town: Town) -> list[str]:
+        kind = "email" if "@" in value else "phone"
+        found = [
+            (one.komm_kz, own_text(one.bemerkung or ""))
+            for one in town.advoware.rows(town.pairs[who].bet_nr)
+            if one.tlf and same(kind, one.tlf) == same(kind, value)
+        ]
+        fits = len(found) == 1 and found[0][0] == komm_kz and text in (None, found[0][1])
+        return [] if fits else [f"{value} is {found} in Advoware, not {komm_kz} {text}"]
+
+    return look
+
+
+def item(value: str, **wanted: Any) -> Callable[[Town], list[str]]:
+    """EspoCRM has this item with these keys."""
+
+    def look(town: Town) -> list[str]:
+        record = town.espo.person(town.pairs[0].espocrm_id)
+        key = "emailAddress" if "@" in value else "phoneNumber"
+        kind = "email" if "@" in value else "phone"
+        found = [one for one in record[f"{key}Data"] if same(kind, one[key]) == same(kind, value)]
+        fits = len(found) == 1 and all(found[0][name] == one for name, one in wanted.items())
+        return [] if fits else [f"{value} is {found} in EspoCRM, not {wanted}"]
+
+    return look
+
+
+def waiting(number: int) -> Callable[[Town], list[str]]:
+    """So many conflicts are open."""
+
+    def look(town: Town) -> list[str]:
+        open_ = len(town.query("SELECT 1 FROM conflicts"))
+        return [] if open_ == number else [f"{open_} conflicts are open, not {number}"]
+
+    return look
+
+
+def writes(most: int) -> Callable[[Town], list[str]]:
+    return lambda town: [] if town.written() <= most else [f"{town.written()} writes, more than {most}"]
+
+
+def never(what: str) -> Callable[[Town], list[str]]:
+    """Something the trace must not hold."""
+    return lambda town: [f"{what} happened"] if town.trace.counts[what] else []
+
+
+def every(*looks: Callable[[Town], list[str]]) -> Callable[[Town], list[str]]:
+    return lambda town: [problem for look in looks for problem in look(town)]
+
+
+def kept(*values: str) -> Callable[[Town], list[str]]:
+    """Both sides still have these."""
+
+    def look(town: Town) -> list[str]:
+        pair = town.pairs[0]
+        here, there = town.ledger.espocrm(pair).values, town.ledger.advoware(pair).values
+        names = [
+            ("email" if "@" in v else "phone", same("email" if "@" in v else "phone", v)) for v in values
+        ]
+        return [f"{name} is gone" for name in names if not (here[name] or there[name])]
+
+    return look
+
+
 _ONE = people(person([("Office", A), ("Mobile", M), ("mail", X)], [(1, A_SPELT, "Büro"), (3, M), (4, X)]))
 _TWO_MAILS = people(person([("mail", X), ("mail", Y)], [(4, X), (8, Y)]))
 _N_TO_ONE = people(person([("Office", A), ("Mobile", M)], [(1, A), (2, A, "Fax im Flur"), (3, M)]))
@@ -101,9 +174,17 @@ def _add(name: str, move_in: Movers, script: Script = _nothing, **more: Any) -> 
 
 # -- first syncs ---------------------------------------------------------------------------------------------------
 
-_add("first_sync_equal", _ONE)
-_add("first_sync_only_espocrm", people(person([("Office", A), ("Fax", B), ("mail", X)])))
-_add("first_sync_only_advoware", people(person([], [(1, A), (7, B), (8, X), (5, "www.example.de")])))
+_add("first_sync_equal", _ONE, expect=writes(0))
+_add(
+    "first_sync_only_espocrm",
+    people(person([("Office", A), ("Fax", B), ("mail", X)])),
+    expect=every(row(1, A), row(2, B), row(4, X)),
+)
+_add(
+    "first_sync_only_advoware",
+    people(person([], [(1, A), (7, B), (8, X), (5, "www.example.de")])),
+    expect=every(item(A, type="Office"), item(B, type="Fax"), item(X), row(7, B), row(8, X)),
+)
 _add("first_sync_each_has_something", people(person([("Office", A), ("mail", X)], [(1, B), (4, Y)])))
 _add(
     "first_sync_with_old_markers",
@@ -131,12 +212,13 @@ _add("edited_before_the_first_sync_ends", _ONE, lambda s: s.at(5.05, s.edit(A, B
 
 # -- one change ----------------------------------------------------------------------------------------------------
 
-_add("item_added", _ONE, lambda s: s.at(T, s.add("Fax", B)))
+_add("item_added", _ONE, lambda s: s.at(T, s.add("Fax", B)), expect=row(2, B))
 _add("mail_added", _ONE, lambda s: s.at(T, s.add("mail", Y)))
 _add(
     "item_added_takes_a_slot",
     people(person([("Office", A)], [(1, A), (2, "", "[ESPOCRM-SLOT:2]")])),
     lambda s: s.at(T, s.add("Fax", B)),
+    expect=row(2, B),
 )
 _add("item_removed", _ONE, lambda s: s.at(T, s.remove(M)))
 _add("item_removed_deletion_by_delete", _ONE, lambda s: s.at(T, s.remove(M)), sync={"deletion": "delete"})
@@ -150,29 +232,41 @@ _add(
 _add("row_emptied", _ONE, lambda s: s.at(T, s.retype(M, "")))
 _add("row_deleted", _ONE, lambda s: s.at(T, s.delete(M)))
 _add("row_added", _ONE, lambda s: s.at(T, s.row(1, B, "neu")))
-_add("mail_row_added", _ONE, lambda s: s.at(T, s.row(8, Y)))
-_add("item_edited", _ONE, lambda s: s.at(T, s.edit(A, B)))
+_add("mail_row_added", _ONE, lambda s: s.at(T, s.row(8, Y)), expect=row(8, Y))
+_add("item_edited", _ONE, lambda s: s.at(T, s.edit(A, B)), expect=row(1, B, "Büro"))
 _add("mail_edited", _ONE, lambda s: s.at(T, s.edit(X, Y)))
-_add("row_edited", _ONE, lambda s: s.at(T, s.retype(A, B)))
+_add("row_edited", _ONE, lambda s: s.at(T, s.retype(A, B)), expect=item(B, type="Office"))
 _add("mail_row_edited", _ONE, lambda s: s.at(T, s.retype(X, Y)))
-_add("type_changed", _ONE, lambda s: s.at(T, s.set(A, type="Home")))
+_add(
+    "type_changed",
+    _ONE,
+    lambda s: s.at(T, s.set(A, type="Home")),
+    expect=every(row(6, A, "Büro"), item(A, type="Home")),
+)
 _add(
     "type_changed_takes_a_slot",
     people(person([("Office", A)], [(1, A, "Büro"), (6, "", "[ESPOCRM-SLOT:6]")])),
     lambda s: s.at(T, s.set(A, type="Home")),
+    expect=every(row(6, A, "Büro"), item(A, type="Home")),
 )
 _add("slot_typed_into", _ONE, lambda s: (s.at(T, s.remove(M)), s.at(T + 40, s.retype("", N))))  # type: ignore[arg-type,return-value]
 _add("row_copied_with_its_marker", _ONE, lambda s: s.at(T, s.copy(A, B)))
-_add("marker_written_over", _ONE, lambda s: s.at(T, s.text(A, "aufgeräumt")))
+_add("marker_written_over", _ONE, lambda s: s.at(T, s.text(A, "aufgeräumt")), expect=writes(0))
 _add("text_before_the_marker", _ONE, lambda s: s.at(T, s.text(A, "Achtung! {}"), s.edit(A, B)))
-_add("primary_moved", _TWO_MAILS, lambda s: s.at(T, s.make_primary(Y)))
-_add("online_moved", _TWO_MAILS, lambda s: s.at(T, s.online(X, False), s.online(Y, True)))
+_add("primary_moved", _TWO_MAILS, lambda s: s.at(T, s.make_primary(Y)), expect=item(Y, primary=True))
+_add(
+    "online_moved",
+    _TWO_MAILS,
+    lambda s: s.at(T, s.online(X, False), s.online(Y, True)),
+    expect=item(Y, primary=True),
+)
 _add(
     "opt_out_survives_an_edit",
     people(person([("mail", X, {"optOut": True})], [(4, X)])),
     lambda s: s.at(T, s.retype(X, Y)),
+    expect=item(Y, optOut=True),
 )
-_add("respelled", _ONE, lambda s: s.at(T, s.retype(A, "0049 30 23125-000")))
+_add("respelled", _ONE, lambda s: s.at(T, s.retype(A, "0049 30 23125-000")), expect=writes(0))
 _add("user_asks", _ONE, lambda s: s.at(T, s.request()))
 
 # -- several changes, on both sides --------------------------------------------------------------------------------
@@ -186,6 +280,7 @@ for policy in ("espocrm", "advoware", "manual"):
         lambda s: s.at(T, s.edit(A, B), s.retype(A, C)),
         sync={"conflict_policy": policy},
         same_end=False,
+        expect=waiting(1 if policy == "manual" else 0),
     )
     _add(
         f"edited_there_removed_here_{policy}",
@@ -193,6 +288,7 @@ for policy in ("espocrm", "advoware", "manual"):
         lambda s: s.at(T, s.remove(X), s.retype(X, Y)),
         sync={"conflict_policy": policy},
         same_end=False,
+        expect=waiting(1 if policy == "manual" else 0),
     )
     _add(
         f"removed_there_edited_here_{policy}",
@@ -200,6 +296,7 @@ for policy in ("espocrm", "advoware", "manual"):
         lambda s: s.at(T, s.delete(X), s.edit(X, Y)),
         sync={"conflict_policy": policy},
         same_end=False,
+        expect=waiting(1 if policy == "manual" else 0),
     )
 for keep in Keep:
     _add(
@@ -214,7 +311,9 @@ _add("several_at_once", _ONE, lambda s: s.at(T, s.edit(A, B), s.add("mail", Y), 
 _add("n_to_one_item_edited", _N_TO_ONE, lambda s: s.at(T, s.edit(A, B)))
 _add("n_to_one_one_row_edited", _N_TO_ONE, lambda s: s.at(T, s.retype(A, B, nth=1)))
 _add("n_to_one_one_row_gone", _N_TO_ONE, lambda s: s.at(T, s.delete(A, nth=1)))
-_add("n_to_one_removed_while_a_row_is_edited", _N_TO_ONE, lambda s: s.at(T, s.remove(A), s.retype(A, B, nth=1)))
+_add(
+    "n_to_one_removed_while_a_row_is_edited", _N_TO_ONE, lambda s: s.at(T, s.remove(A), s.retype(A, B, nth=1))
+)
 _add(
     "a_value_moves_between_entries",
     people(person([("Office", A), ("Fax", B)], [(1, A), (2, B)])),
@@ -229,6 +328,7 @@ _add(
     "shared_number_changes_its_type",
     people(person([("Office", A)], [(1, A)]), person([("Office", A)], [(1, A)])),
     lambda s: s.at(T, s.set(A, type="Home")),
+    expect=writes(0),
 )
 
 # -- limits and unlucky lengths ------------------------------------------------------------------------------------
@@ -242,6 +342,7 @@ _add(
         )
     ),
     lambda s: s.at(T + 60, s.remove("+493090090003")),
+    expect=never("effect PUT 400"),
 )
 _add(
     "bemerkung_is_cut",
@@ -261,8 +362,20 @@ _add(
 
 # -- an emptied side, the fuse -------------------------------------------------------------------------------------
 
-_add("advoware_emptied_waits", _ONE, lambda s: s.at(T, s.delete(A), s.delete(M), s.delete(X)), same_end=False)
-_add("espocrm_emptied_waits", _TWO_MAILS, lambda s: s.at(T, s.remove(X, Y)), same_end=False)
+_add(
+    "advoware_emptied_waits",
+    _ONE,
+    lambda s: s.at(T, s.delete(A), s.delete(M), s.delete(X)),
+    same_end=False,
+    expect=every(waiting(1), kept(A, M, X)),
+)
+_add(
+    "espocrm_emptied_waits",
+    _TWO_MAILS,
+    lambda s: s.at(T, s.remove(X, Y)),
+    same_end=False,
+    expect=every(waiting(1), kept(X, Y)),
+)
 _add(
     "espocrm_emptied_and_given_back",
     _TWO_MAILS,
@@ -275,7 +388,12 @@ _add(
     lambda s: s.at(T, s.remove(X, Y), s.decide(Keep.ESPOCRM)),
     same_end=False,
 )
-_add("emptied_is_like_any_deletion", _TWO_MAILS, lambda s: s.at(T, s.remove(X, Y)), sync={"empty_side": "confirm"})
+_add(
+    "emptied_is_like_any_deletion",
+    _TWO_MAILS,
+    lambda s: s.at(T, s.remove(X, Y)),
+    sync={"empty_side": "confirm"},
+)
 _FOUR = people(
     person([("Office", A), ("Fax", B), ("Mobile", M), ("mail", X)], [(1, A), (2, B), (3, M), (4, X)])
 )
@@ -296,7 +414,15 @@ _add(
 
 # -- one misfortune ------------------------------------------------------------------------------------------------
 
-for kind in ("timeout_after", "timeout_before", "drop_after", "late", "error_500_after", "error_500", "foreign_before"):
+for kind in (
+    "timeout_after",
+    "timeout_before",
+    "drop_after",
+    "late",
+    "error_500_after",
+    "error_500",
+    "foreign_before",
+):
     _add(
         f"item_added_{kind}",
         _ONE,
@@ -360,12 +486,167 @@ _add(
     lambda s: (s.at(T, s.retype(X, Y)), s.at(T + 6, s.set(A, type="Home"))),  # type: ignore[arg-type,return-value]
     plan={"optimistic": True},
 )
-_add("advoware_down", _ONE, lambda s: s.at(T, s.edit(A, B), s.retype(X, Y)), plan={"outages": (("advoware", T, T + 60, "offline"),)})
-_add("espocrm_down", _ONE, lambda s: s.at(T, s.row(1, D), s.retype(X, Y)), plan={"outages": (("espocrm", T, T + 60, "error_502"),)})
-_add("store_is_lost", _ONE, lambda s: s.at(T, s.edit(A, B), s.retype(X, Y)), plan={"lose_store_at": T + 4}, same_end=False)
+_add(
+    "advoware_down",
+    _ONE,
+    lambda s: s.at(T, s.edit(A, B), s.retype(X, Y)),
+    plan={"outages": (("advoware", T, T + 60, "offline"),)},
+)
+_add(
+    "espocrm_down",
+    _ONE,
+    lambda s: s.at(T, s.row(1, D), s.retype(X, Y)),
+    plan={"outages": (("espocrm", T, T + 60, "error_502"),)},
+)
+_add(
+    "store_is_lost",
+    _ONE,
+    lambda s: s.at(T, s.edit(A, B), s.retype(X, Y)),
+    plan={"lose_store_at": T + 4},
+    same_end=False,
+)
 _add(
     "a_decision_survives_while_others_wait",
     _ONE,
     lambda s: (s.at(T, s.remove(X), s.retype(X, Z)), s.at(T + 10, s.remove(M), s.add("Other", E))),  # type: ignore[arg-type,return-value]
+    same_end=False,
+)
+
+# -- what must be survived for longer than a moment ----------------------------------------------------------------
+
+_add(
+    "advoware_shows_no_kommunikation_for_a_minute",
+    _ONE,
+    lambda s: s.at(T, s.edit(A, B)),
+    plan={"outages": (("advoware", T, T + 60, "incomplete"),)},
+    expect=kept(B, M, X),
+)
+_add(
+    "record_missing_once",
+    _ONE,
+    lambda s: s.at(T, s.edit(A, B)),
+    plan={"scripted": (("espocrm", "GET", 3, "gone"),)},
+    expect=kept(B, M, X),
+)
+_add(
+    "beteiligter_missing_once",
+    _ONE,
+    lambda s: s.at(T, s.edit(A, B)),
+    plan={"scripted": (("advoware", "GET", 6, "gone"),)},
+    expect=kept(B, M, X),
+)
+_add(
+    "private_mail_stays_private",
+    _TWO_MAILS,
+    lambda s: s.at(T, s.edit(Y, Z)),
+    expect=row(8, Z),
+)
+_add(
+    "fuse_at_its_limit_holds_nothing",
+    _FOUR,
+    lambda s: s.at(T, s.remove(A, B)),
+    plan={"guard": {"max_deletions": 2}},
+)
+_add(
+    "fuse_waits_for_the_operator",
+    _FOUR,
+    lambda s: s.at(T, s.remove(A, B, M)),
+    plan={"guard": {"max_deletions": 2}, "held": True},
+    same_end=False,
+    expect=kept(A, B, M),
+)
+_add(
+    "an_older_form_in_espocrm",
+    _ONE,
+    lambda s: (s.at(T, s.row(1, B)), s.at(T + 30, s.remove(B))),  # type: ignore[arg-type,return-value]
+    sync={"stale_form_seconds": 60},
+    same_end=False,
+    expect=kept(B),
+)
+_add(
+    "an_older_form_in_advoware",
+    _ONE,
+    lambda s: (s.at(T, s.edit(X, Y)), s.at(T + 20, s.put_back(Y, X))),  # type: ignore[arg-type,return-value]
+    sync={"stale_form_seconds": 60},
+    same_end=False,
+    expect=kept(Y),
+)
+_add(
+    "two_robots_never_agree",
+    _ONE,
+    lambda s: s.at(T, s.edit(X, Y), s.robots(X, Y)),
+    sync={"loop_window_seconds": 3600, "loop_limit": 3},
+    plan={"active": 300.0, "may_park": frozenset({"quarantined"}), "people_disagree": True},
+    same_end=False,
+    expect=lambda town: [] if town.written() < 40 else [f"{town.written()} writes"],
+)
+_add(
+    "stored_number_is_not_accepted_any_more",
+    _ONE,
+    lambda s: s.at(T, s.row(1, B)),
+    prepare=lambda town: town.espo.edit_value(PHONE, A, name="030 23125-000"),
+    expect=item(B, type="Office"),
+)
+_add(
+    "a_namesake_is_no_duplicate",
+    people(person([("mail", X)], [(4, X)]), person([("mail", Y)], [(4, Y)])),
+    lambda s: s.at(T, s.retype(X, Z)),
+    prepare=lambda town: setattr(town.espo.entities["CBeteiligte"], "update_duplicate_check", True),
+)
+_add(
+    "both_get_a_number_at_once_in_slow_saves",
+    people(person([("Office", A)], [(1, A)]), person([("Office", B)], [(1, B)])),
+    lambda s: s.at(T, s.row(1, C), s.row(2, C, who=1)),
+    plan={"hook_seconds": 1.0, "save_seconds": 0.2},
+    same_end=False,
+)
+_add(
+    "tlf_is_cut",
+    _ONE,
+    lambda s: s.at(
+        T,
+        s.add("mail", "a.very.long.address@example.de"),
+        s.only_in_espocrm("a.very.long.address@example.de"),
+    ),
+    prepare=lambda town: setattr(town.advoware.manners, "tlf_max", 20),
+)
+_add(
+    "two_items_and_one_slot",
+    people(person([("Office", A)], [(1, A), (2, "", "[ESPOCRM-SLOT:2]")])),
+    lambda s: s.at(T, s.add("Fax", B), s.add("Fax", C)),
+    expect=every(row(2, B), row(2, C)),
+)
+_add(
+    "a_slot_of_another_kind",
+    people(person([("Office", A)], [(1, A), (6, "", "[ESPOCRM-SLOT:6]")])),
+    lambda s: s.at(T, s.add("Fax", B)),
+    expect=row(2, B),
+)
+_add(
+    "a_late_row_beside_the_second_attempt",
+    _ONE,
+    lambda s: s.at(T, s.add("Fax", B)),
+    plan={"scripted": (("advoware", "POST", 0, "very_late"),)},
+    same_end=False,
+    expect=row(2, B),
+)
+_add(
+    "a_record_is_deleted",
+    _ONE,
+    lambda s: s.at(T, s.delete_record()),
+    plan={"tracked": 0},
+    same_end=False,
+    expect=kept(A, M, X),
+)
+_add(
+    "a_record_is_deleted_and_restored",
+    _ONE,
+    lambda s: (s.at(T, s.delete_record()), s.at(T + 40, s.restore_record()), s.at(T + 42, s.retype(X, Y))),  # type: ignore[arg-type,return-value]
+    same_end=False,
+)
+_add(
+    "betnr_is_removed_and_comes_back",
+    _ONE,
+    lambda s: (s.at(T, s.bet_nr(None)), s.at(T + 50, s.bet_nr())),  # type: ignore[arg-type,return-value]
     same_end=False,
 )

@@ -15,7 +15,7 @@ from daemon.simulators.espocrm import MAIL, PHONE, EspoWorld, mail, phone
 from daemon.simulators.people import Pair
 from statemachine.case import Keep
 from statemachine.model import Side
-from tests.harness.ledger import ADVOWARE, ESPOCRM, Book
+from tests.harness.ledger import ADVOWARE, ESPOCRM, Book, Fate
 from tests.harness.town import Town
 from tests.harness.values import same
 
@@ -76,7 +76,9 @@ class Stage:
     def add(self, kind: str, value: str, who: int = 0) -> Callable[[], None]:
         def change(items: list[dict[str, Any]]) -> None:
             primary = not items
-            items.append(mail(value, primary=primary) if kind == "mail" else phone(value, kind, primary=primary))
+            items.append(
+                mail(value, primary=primary) if kind == "mail" else phone(value, kind, primary=primary)
+            )
 
         return self._form("add_item", kind == "mail", change, who, value)
 
@@ -103,6 +105,53 @@ class Stage:
                 item["primary"] = _is(item[key], value)
 
         return self._form("move_primary", "@" in value, change, who, value)
+
+    def put_back(self, now: str, before: str, who: int = 0) -> Callable[[], None]:
+        """A form that was opened before our write: the old value and the old bemerkung together. Nobody's decision."""
+
+        def save() -> None:
+            for one in self.town.advoware.rows(self.book(who).pair.bet_nr):
+                if _is(one.tlf or "", now):
+                    self.town.advoware.edit_row(one.id, tlf=before, bemerkung="")
+
+        return save
+
+    def robots(self, one: str, other: str, who: int = 0) -> Callable[[], None]:
+        """Something in EspoCRM always writes the one, something in Advoware the other."""
+        pair = self.town.pairs[who]
+
+        def again() -> None:
+            for shown in self.town.advoware.rows(pair.bet_nr):
+                if _is(shown.tlf or "", one):
+                    self.retype(one, other, who)()
+            record = self.town.espo.person(pair.espocrm_id)
+            if any(_is(shown["emailAddress"], other) for shown in record["emailAddressData"]):
+                self.edit(other, one, who)()
+            if self.town.timeline.now < self.town.plan.active - 60:
+                self.town.timeline.after(9.0, again)
+
+        return again
+
+    def only_in_espocrm(self, value: str, who: int = 0) -> Callable[[], None]:
+        """Advoware cannot hold it, EspoCRM must keep it."""
+
+        def tell() -> None:
+            kind = "email" if "@" in value else "phone"
+            self.book(who).fates[kind, same(kind, value)] = Fate.ONLY_ESPOCRM
+
+        return tell
+
+    def delete_record(self, who: int = 0) -> Callable[[], None]:
+        return lambda: self.town.espo.delete_person(self.town.pairs[who].espocrm_id)
+
+    def restore_record(self, who: int = 0) -> Callable[[], None]:
+        return lambda: self.town.espo.restore_person(self.town.pairs[who].espocrm_id)
+
+    def bet_nr(self, *number: int | None, who: int = 0) -> Callable[[], None]:
+        """The betnr of the record is changed; without a number it becomes right again."""
+        pair = self.town.pairs[who]
+        wanted = number[0] if number else pair.bet_nr
+        return lambda: self.town.espo.edit_person(pair.espocrm_id, betnr=wanted)
 
     def request(self, status: str = "dirty", who: int = 0) -> Callable[[], None]:
         """The user asks for a sync."""

@@ -22,13 +22,13 @@ from daemon.gate import Gate
 from daemon.metrics import Metrics
 from daemon.outside import open_outside
 from daemon.settings import Settings
-from daemon.store import SqliteStore
 from daemon.simulators import wire as sim
 from daemon.simulators.advoware import AdvowareWorld
 from daemon.simulators.advoware_login import Access
 from daemon.simulators.espocrm import MAIL, PHONE, EspoWorld
 from daemon.simulators.people import Pair, settle
 from daemon.simulators.staff import Staff
+from daemon.store import SqliteStore
 from statemachine.model import Side
 from tests.harness.database import on_the_loop
 from tests.harness.ledger import ADVOWARE, ESPOCRM, Book, Ledger, Shown
@@ -80,6 +80,12 @@ class Plan:
     scripted: tuple[tuple[str, str, int, str], ...] = ()
     """(side, method, n, kind): the n-th such request about a Beteiligter gets this fault; n counts from 0."""
     rests_in: frozenset[str] = frozenset({"clean", "conflict"})
+    may_park: frozenset[str] = frozenset()
+    """Reasons for which entries may be parked in the end."""
+    held: bool = False
+    """The fuse is blown in the end, and deletions are held."""
+    people_disagree: bool = False
+    """Robots on both sides want different things: the sides differ in the end."""
     tracked: int | None = None
     """How many are tracked in the end; None: all."""
 
@@ -113,9 +119,12 @@ class Town:
         self.deaths = 0
         self.die_at: frozenset[int] = frozenset()
         self.lates = 0
+        self.knocks: Counter[str] = Counter()
+        """Requests to a side while it was down."""
         self.over = False
         self.process: Process | None = None
         self.widths: list[float] = []
+        self.twins_by_people: set[str] = set()
         self.trampled = 0
         self.errors: list[dict[str, Any]] = []
         self._reads: dict[tuple[str, str, str], tuple[float, dict[str, str]]] = {}
@@ -205,7 +214,7 @@ class Town:
             self._runs_over_arrays(book, asked, basis)
         before = self._values(side, book)
         answer = world.answer(asked)
-        self.trace.say("effect", asked.method, side, answer.status, "late" if late else "")
+        self.trace.say("effect", f"{asked.method} {answer.status}", side, "late" if late else "")
         for value in self._sent(side, asked):
             if value not in before:
                 self._given.setdefault((side, book.pair.espocrm_id), {})[value] = self.timeline.now
@@ -537,7 +546,9 @@ class Office:
                 if window and town.timeline.now - given <= window + 10:
                     town.ledger.excuse(book, [value], "taken away right after it was given: an older form?")
                 elif side == ESPOCRM and not town.has_read_since(book, given):
-                    town.ledger.excuse(book, [value], "taken away before the daemon could read what it had added")
+                    town.ledger.excuse(
+                        book, [value], "taken away before the daemon could read what it had added"
+                    )
 
 
 def _too_full(town: Town, book: Book) -> bool:

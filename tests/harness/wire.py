@@ -38,6 +38,8 @@ class SimWire:
         asked = _asked(request)
         person = self._person(asked)
         outage = town.outage(self._side)
+        if outage is not None:
+            town.knocks[self._side] += 1
         fault = outage or town.fault(self._side, asked, person)
         context = structlog.contextvars.get_contextvars()
         run = str(context.get("run", ""))
@@ -46,7 +48,7 @@ class SimWire:
         basis = town.basis(self._side, person, run)
         await self._sleep(0.002 + 0.05 * chance.random())
         if fault is not None:
-            if outage is None:
+            if outage in (None, "incomplete"):
                 town.blame(fault, person or town.person_of(context.get("bet_nr")))
             early = await self._fails_early(fault, asked, timeout, person, basis)
             if early is not None:
@@ -82,8 +84,8 @@ class SimWire:
             case "timeout_before":
                 await self._sleep(timeout)
                 raise Lost("no answer in time")
-            case "late":
-                delay = timeout * self._chance.random() * 1.5 + 0.05
+            case "late" | "very_late":
+                delay = 100.0 if fault == "very_late" else timeout * self._chance.random() * 1.5 + 0.05
                 town, side = self._town, self._side
                 town.late(delay, lambda: town.deliver(side, asked, person, basis, late=True))
                 await self._sleep(timeout)
@@ -94,6 +96,10 @@ class SimWire:
                 return self._answer(502, b"<html>Bad Gateway</html>")
             case "error_503":
                 return self._answer(503)
+            case "gone" if self._side == "espocrm":
+                return self._answer(404, b"", {"X-Status-Reason": "Record x does not exist."})
+            case "gone":
+                return self._answer(200, b"[]", {"Content-Type": "application/json"})
             case "throttled":
                 return self._answer(
                     self._chance.choice((429, 503)), b"", {"Retry-After": str(self._chance.randrange(1, 20))}

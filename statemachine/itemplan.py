@@ -85,9 +85,9 @@ class ItemPlan:
             place.item = after
 
     def frozen(self) -> bool:
-        """A stored item would be refused and cannot be rewritten: the array cannot be written at all (§8)."""
+        """A stored item would be refused or altered and cannot be rewritten: the array cannot be written (§8)."""
         return any(
-            place.item and place.item is place.was and self._sendable(place.item) is None
+            place.item and place.was and not self._is_sendable(place.item, place.was)
             for place in self._places
         )
 
@@ -99,6 +99,11 @@ class ItemPlan:
         kept = self._one_of_each(places)
         items = [kept[id(place)] for place in self._places if id(place) in kept]
         return _one_primary(items)
+
+    def _is_sendable(self, item: Item, was: Item) -> bool:
+        """An unknown type is refused with the whole array, and none at all becomes the default one (facts §3.2)."""
+        known = item.kind is Kind.EMAIL or item.type in self._acceptance.phone_types
+        return known and (item is not was or self._sendable(item) is not None)
 
     def _sendable(self, item: Item) -> Item | None:
         if is_stored_form(item.value, item.kind, self._acceptance):

@@ -9,7 +9,7 @@ import pytest
 
 from statemachine.acceptance import Acceptance
 from statemachine.case import Limits, Outcome, Shown, Variant, Write
-from statemachine.commands import DeleteRow
+from statemachine.commands import DeleteRow, PutRecord
 from statemachine.model import Item, Kind, Kommunikation, Side
 from statemachine.plan import make
 from statemachine.rules import Direction, Policy
@@ -495,6 +495,25 @@ def test_a_stored_legacy_spelling_is_rewritten_where_its_value_survives() -> Non
     world.row(TWO)
     world.sync()
     assert set(phones(world)) == {E_ONE, E_TWO, "+495119876540"}
+
+
+@pytest.mark.parametrize("kind", ["Satellit", None])
+def test_a_type_that_cannot_be_sent_back_freezes_the_array(kind: str | None) -> None:
+    """§8, facts §3.2: an unknown type refuses the whole array, none at all would become Mobile."""
+    world = one()
+    world.edit_item(E_ONE, type=kind)
+    world.row(TWO)
+    world.email("neu@example.de")
+    run = world.sync()[-1]
+    assert [(item.value, item.type) for item in world.phones] == [(E_ONE, kind)]
+    assert not any(isinstance(sent, PutRecord) and sent.phones for sent in world.sent)
+    assert [u.reason for u in world.case.unsyncable] == ["array_refused"]
+    assert [n.topic for n in run.plan.notices].count("array_refused") == 1
+    assert "neu@example.de" in world.tlfs(), "everything else goes on"
+    world.quiet()
+    world.edit_item(E_ONE, type="Office")
+    world.sync()
+    assert set(phones(world)) == {E_ONE, E_TWO}
 
 
 def test_an_array_that_cannot_be_written_is_frozen() -> None:

@@ -7,7 +7,7 @@ exactly one primary, and an item that is stored is never left out to please the 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 from statemachine.acceptance import Acceptance, espocrm_form, is_stored_form
 from statemachine.case import Variant
@@ -17,10 +17,11 @@ from statemachine.model import Item, Kind, Side
 
 @dataclass(slots=True)
 class _Place:
-    """One place in the array: what stands there, and what was there when it was read."""
+    """One place in the array: what stands there, what was there when it was read, and why it changes."""
 
     item: Item | None
     was: Item | None
+    changes: list[ItemChange] = field(default_factory=list)
 
 
 class ItemPlan:
@@ -39,7 +40,10 @@ class ItemPlan:
         self._region = region
         self._canonical = canonical
         self._places = [_Place(item, item) for item in items]
-        self.changes: list[ItemChange] = []
+
+    @property
+    def changes(self) -> list[ItemChange]:
+        return [change for place in self._places for change in place.changes]
 
     @property
     def limit(self) -> int:
@@ -47,7 +51,7 @@ class ItemPlan:
 
     @property
     def full(self) -> bool:
-        return sum(1 for place in self._places if place.item is not None) >= self.limit
+        return len({self._value(place.item) for place in self._places if place.item is not None}) >= self.limit
 
     def holds(self, canonical: str) -> bool:
         return any(place.item and self._value(place.item) == canonical for place in self._places)
@@ -55,25 +59,17 @@ class ItemPlan:
     def edit(
         self, item: Item, after: Item, variant: Variant, link_key: str | None, row_id: int | None = None
     ) -> None:
-        """Change an item in place; if another place already holds the value, this one is superfluous and goes."""
+        """Change an item in place; if another place holds the value in the end, this one is superfluous and goes."""
         place = self._place(item)
-        wanted = self._value(after)
-        twin = next(
-            (p for p in self._places if p.item and p is not place and self._value(p.item) == wanted), None
-        )
-        if twin is not None and twin.item is not None:
-            self._take_out(place, ItemChange(variant, self.kind, link_key, item, None))
-            twin.item = _merged(twin.item, after)
-            return
         place.item = after
-        self.changes.append(ItemChange(variant, self.kind, link_key, item, after, row_id=row_id))
+        place.changes.append(ItemChange(variant, self.kind, link_key, item, after, row_id=row_id))
 
     def remove(self, item: Item, variant: Variant, link_key: str | None, deletion_from: Side | None) -> None:
         self._take_out(self._place(item), ItemChange(variant, self.kind, link_key, item, None, deletion_from))
 
     def add(self, item: Item, variant: Variant, link_key: str | None, row_id: int | None) -> None:
-        self._places.append(_Place(item, None))
-        self.changes.append(ItemChange(variant, self.kind, link_key, None, item, row_id=row_id))
+        change = ItemChange(variant, self.kind, link_key, None, item, row_id=row_id)
+        self._places.append(_Place(item, None, [change]))
 
     def make_primary(self, item: Item, link_of: Callable[[Item], str | None]) -> None:
         """The one primary moves to ``item``; both changes are journalled."""
@@ -81,7 +77,7 @@ class ItemPlan:
             if place.item is None or place.was is None or place.item.primary == (place.was is item):
                 continue
             after = replace(place.item, primary=place.was is item)
-            self.changes.append(ItemChange(Variant.FLAG, self.kind, link_of(place.was), place.item, after))
+            place.changes.append(ItemChange(Variant.FLAG, self.kind, link_of(place.was), place.item, after))
             place.item = after
 
     def frozen(self) -> bool:
@@ -95,10 +91,26 @@ class ItemPlan:
         """The array to send; None when nothing changes. Of several items of one value the ``linked`` one stays."""
         if not self.changes:
             return None
+        self._end_superfluous()
         places = sorted(self._places, key=lambda place: not any(place.was is item for item in linked))
         kept = self._one_of_each(places)
         items = [kept[id(place)] for place in self._places if id(place) in kept]
         return _one_primary(items)
+
+    def _end_superfluous(self) -> None:
+        """An edited item whose value another place holds, after all that moved has moved (two may have changed places):
+        it goes, and its opt-out stays (§5)."""
+        for place in self._places:
+            if place.item is None or place.was is None or self._value(place.item) == self._value(place.was):
+                continue
+            twin = next((p for p in self._places if p is not place and self._holds(p, place.item)), None)
+            if twin is not None and twin.item is not None:
+                twin.item = _merged(twin.item, place.item)
+                place.item = None
+                place.changes = [replace(place.changes[0], before=place.was, after=None, row_id=None)]
+
+    def _holds(self, place: _Place, item: Item) -> bool:
+        return place.item is not None and self._value(place.item) == self._value(item)
 
     def _is_sendable(self, item: Item, was: Item) -> bool:
         """An unknown type is refused with the whole array, and none at all becomes the default one (facts §3.2)."""
@@ -125,7 +137,7 @@ class ItemPlan:
 
     def _take_out(self, place: _Place, change: ItemChange) -> None:
         place.item = None
-        self.changes.append(change)
+        place.changes.append(change)
 
     def _place(self, item: Item) -> _Place:
         return next(place for place in self._places if place.was is item)

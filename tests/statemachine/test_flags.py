@@ -272,3 +272,17 @@ def test_a_new_item_and_a_moved_primary_travel_together() -> None:
     assert primary(world) == B
     assert {i.value for i in world.emails} == {A, B, C}
     world.quiet()
+
+
+def test_two_values_that_change_places_keep_their_opt_out() -> None:
+    """§5: it belongs to the value; both items move in one PUT."""
+    world = two()
+    world.edit_item(A, opt_out=True)
+    world.sync()
+    world.edit_row(101, tlf=B)
+    world.edit_row(102, tlf=A)
+    world.sync()
+    assert {i.value: i.opt_out for i in world.emails}[A]
+    assert len(world.emails) == 2
+    assert dict(world.agreed()) == {A: [102], B: [101]}
+    world.quiet()

@@ -45,7 +45,7 @@ class IntoEspocrm:
             item,
             value=_spelling(form, holder, item.kind),
             type=holder.type if holder and holder.type else item.type,
-            opt_out=item.opt_out or bool(holder and holder.opt_out),
+            opt_out=item.opt_out or bool(holder and holder.opt_out) or self._held_opted_out(row),
             invalid=bool(holder and holder.invalid),
         )
         self._drop_spares(d)
@@ -95,7 +95,9 @@ class IntoEspocrm:
             _spelling(form, holder, row.kind),
             holder.type if holder and holder.type else type_,
             primary=False,
-            opt_out=bool(holder and holder.opt_out) or bool(link and link.opt_out),
+            opt_out=bool(holder and holder.opt_out)
+            or bool(link and link.opt_out)
+            or self._held_opted_out(row),
             invalid=holder.invalid is True if holder else self._was_invalid(row, link),
         )
 
@@ -134,6 +136,12 @@ class IntoEspocrm:
         """This record itself may hold the value still, in an item that moves on in the same PUT."""
         items = self._s.espocrm.items(row.kind)
         return next((shown_item(item) for item in items if self._draft.of_item(item) == row.canonical), None)
+
+    def _held_opted_out(self, row: Row) -> bool:
+        """This record held the value a moment ago, opted out, until we changed it: nobody has lifted that (§5)."""
+        of = self._s.canonical
+        held = (w.before for w in self._s.case.writes if w.side is Side.ESPOCRM and w.kind is row.kind)
+        return any(one.opt_out is True and of(one.value, row.kind) == row.canonical for one in held if one)
 
     def _held_up(self, row: Row, problem: str, link: Link | None) -> str:
         """A frozen array makes its additions unsyncable (§8); everything else passes."""

@@ -286,3 +286,15 @@ def test_two_values_that_change_places_keep_their_opt_out() -> None:
     assert len(world.emails) == 2
     assert dict(world.agreed()) == {A: [102], B: [101]}
     world.quiet()
+
+
+def test_a_value_that_left_a_moment_ago_comes_back_opted_out() -> None:
+    """§5: our own write took it away; nobody has lifted its opt-out."""
+    world = agreed(A, B)
+    world.edit_item(A, opt_out=True)
+    world.sync()
+    world.edit_row(101, tlf=C)
+    world.sync()
+    world.row(A, 4)
+    world.sync()
+    assert {i.value: i.opt_out for i in world.emails} == {A: True, B: False, C: True}

@@ -70,7 +70,7 @@ class Office:
         return sum(len(wire.sent) for wire in self.wires.values())
 
 
-async def until(done: Callable[[], bool | Awaitable[bool]], seconds: float = 15) -> None:
+async def until(done: Callable[[], bool | Awaitable[bool]], seconds: float = 60) -> None:
     """Waits in real time: what is watched goes on by itself."""
     with anyio.fail_after(seconds):
         while not (await now if isawaitable(now := done()) else now):  # noqa: ASYNC110 - nobody rings a bell for tests

@@ -32,7 +32,7 @@ async def running(office: Office, **sections: dict[str, Any]) -> AsyncIterator[A
     settings = office.settings(**sections)
     async with open_outside(settings, Metrics(), exclusive=True, wires=office.wires) as outside:
         app = App(outside)
-        with anyio.fail_after(30):
+        with anyio.fail_after(90):
             async with anyio.create_task_group() as group:
                 await group.start(app.run)
                 yield app

@@ -63,7 +63,7 @@ class House:
 
 @asynccontextmanager
 async def living(house: House) -> AsyncIterator[None]:
-    with anyio.fail_after(25):
+    with anyio.fail_after(90):
         async with anyio.create_task_group() as group:
             group.start_soon(house.run)
             await house.until_ready()
@@ -88,7 +88,7 @@ def office(tmp_path: Path) -> Office:
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 async def test_it_ends_in_time_when_told_to(office: Office, number: signal.Signals) -> None:
     house = House(office)
-    with anyio.fail_after(25):
+    with anyio.fail_after(90):
         async with anyio.create_task_group() as group:
             group.start_soon(house.run)
             await house.until_ready()

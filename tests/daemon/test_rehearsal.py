@@ -40,7 +40,7 @@ async def rehearsing(office: Office, **sections: dict[str, Any]) -> AsyncIterato
     settings = await dryrun.apart(office.settings(**sections))
     async with open_outside(settings, Metrics(), exclusive=True, wires=office.wires, dry_run=True) as outside:
         app = App(outside)
-        with anyio.fail_after(30):
+        with anyio.fail_after(90):
             async with anyio.create_task_group() as group:
                 await group.start(app.run)
                 yield app

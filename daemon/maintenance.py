@@ -8,6 +8,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Protocol
 
+import structlog
+
 from daemon.metrics import Metrics
 from daemon.ports import Clock
 from statemachine.case import Fuse
@@ -24,6 +26,8 @@ _AT_ONCE = 500
 BACKUP_NOTE, AUDIT_NOTE = "backup_at", "audit_drift"
 
 #: Fuses by side, as the store counts them.
+log = structlog.get_logger(__name__)
+
 Fuses = tuple[tuple[Side, Fuse], ...]
 
 
@@ -66,6 +70,16 @@ class Maintenance:
         self._wake = wake
         self._rounds = 0
         self._started = clock.now()
+        self._fuses: dict[Side, Fuse] = {}
+
+    def _tell(self, side: Side, fuse: Fuse) -> None:
+        """Once when it blows and once when somebody has decided."""
+        before = self._fuses.get(side, Fuse.INTACT)
+        self._fuses[side] = fuse
+        if fuse is not Fuse.INTACT and before is Fuse.INTACT:
+            log.error("fuse_blown", side=side, holds=fuse, remedy="kommsync fuse, then approve or reject")
+        elif fuse is Fuse.INTACT and before is not Fuse.INTACT:
+            log.info("fuse_intact_again", side=side)
 
     async def tidy(self) -> None:
         """Once a minute."""
@@ -89,6 +103,7 @@ class Maintenance:
         self._metrics.sweep_age.set(self._age(sums.oldest_look))
         for side, fuse in sums.fuses:
             self._metrics.fuse_blown[side].set(fuse is not Fuse.INTACT)
+            self._tell(side, fuse)
         self._metrics.backup_last_success.set(float(await self._book.get_note(BACKUP_NOTE) or 0))
         self._metrics.audit_drift.set(float(await self._book.get_note(AUDIT_NOTE) or 0))
 

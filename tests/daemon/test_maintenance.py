@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
+from structlog.testing import capture_logs
 
 from daemon.maintenance import AUDIT_NOTE, BACKUP_NOTE, Maintenance
 from daemon.metrics import Metrics
@@ -79,3 +80,21 @@ async def test_gauges_show_what_is_stored(store: SqliteStore, clock: HandClock) 
     assert metrics.backup_last_success._value.get() == 1795320000.5
     assert metrics.audit_drift._value.get() == 4
     assert metrics.sweep_age._value.get() == 100  # never looked at: since the start, not since 1970
+
+
+async def test_a_fuse_is_told_once_when_it_blows_and_once_when_it_is_over(
+    store: SqliteStore, clock: HandClock
+) -> None:
+    maintenance = Maintenance(store, clock, Metrics("test"), wake=lambda: None)
+    with capture_logs() as logs:
+        await maintenance.show()
+        await store.blow_fuse(Side.ESPOCRM, Fuse.DELETIONS, "test")
+        await maintenance.show()
+        await maintenance.show()
+        await store.settle_fuse(Side.ESPOCRM, True, "test")
+        await maintenance.show()
+        await maintenance.show()
+    assert [(line["event"], line["side"]) for line in logs if "fuse" in line["event"]] == [
+        ("fuse_blown", "espocrm"),
+        ("fuse_intact_again", "espocrm"),
+    ]

@@ -16,6 +16,8 @@ from statemachine.case import Fuse
 from statemachine.model import Side
 from statemachine.states import State
 
+log = structlog.get_logger(__name__)
+
 TIDY_SECONDS = 60.0
 GAUGES_SECONDS = 15.0
 #: Old rows are looked for once an hour; the first time soon after the start.
@@ -26,8 +28,6 @@ _AT_ONCE = 500
 BACKUP_NOTE, AUDIT_NOTE = "backup_at", "audit_drift"
 
 #: Fuses by side, as the store counts them.
-log = structlog.get_logger(__name__)
-
 Fuses = tuple[tuple[Side, Fuse], ...]
 
 

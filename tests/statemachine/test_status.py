@@ -110,3 +110,9 @@ def test_nothing_is_written_for_the_hash_alone() -> None:
     world.edit_row(101, bemerkung="neu")
     world.sync()
     assert world.history == []
+
+
+def test_times_are_written_in_utc_and_whole_seconds() -> None:
+    """Espocrm facts §1.2."""
+    assert status.stamp(0.9) == "1970-01-01 00:00:00"
+    assert status.stamp(1_767_225_600.0) == "2026-01-01 00:00:00"

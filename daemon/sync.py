@@ -277,7 +277,7 @@ class _Sync:
             situation,
             case=case,
             rules=rules,
-            refused={**situation.refused, **applied.refused},
+            refused={**situation.refused, **applied.refused, **_inseparable(applied, situation)},
             one_at_a_time=situation.one_at_a_time or applied.array_refused,
         )
         for write in applied.writes:
@@ -444,3 +444,9 @@ def _unwritten(made: Plan) -> Event:
 
 def _recent(rules: Rules) -> float:
     return max(rules.stale_form, rules.late_effect, rules.loop_window)
+
+
+def _inseparable(applied: Applied, situation: Situation) -> dict[str, str]:
+    """Changes that can only be sent together and were refused once more when nothing else travelled with them."""
+    again = applied.array_refused and situation.one_at_a_time
+    return {write.gives: "refused_by_espocrm" for write in applied.writes} if again else {}

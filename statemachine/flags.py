@@ -68,7 +68,7 @@ def _move_in_espocrm(draft: Draft, admission: Admission, ties: list[Tie]) -> Non
     if admission.tires(f"primary:{gives}", lambda w: w.gives == gives and _made_primary(w)):
         return
     draft.keeps_base.add(link.key)
-    if not equal(draft, turned[0]) or admission.blocked(Kind.EMAIL):
+    if gives in draft.s.refused or not equal(draft, turned[0]) or admission.blocked(Kind.EMAIL):
         return
     keys = {id(tie.item): tie.link.key for tie in ties if tie.item and tie.link}
     draft.items[Kind.EMAIL].make_primary(item, lambda one: keys.get(id(one)))

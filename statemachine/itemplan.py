@@ -51,7 +51,9 @@ class ItemPlan:
 
     @property
     def full(self) -> bool:
-        return len({self._value(place.item) for place in self._places if place.item is not None}) >= self.limit
+        return (
+            len({self._value(place.item) for place in self._places if place.item is not None}) >= self.limit
+        )
 
     def holds(self, canonical: str) -> bool:
         return any(place.item and self._value(place.item) == canonical for place in self._places)

@@ -144,3 +144,24 @@ async def test_a_slot_of_another_kind_than_it_says_is_emptied_again_whoever_want
         row = firm.advoware.row(slot.id)
         assert (row.tlf, row.bemerkung) == ("", "[ESPOCRM-SLOT:2]")
         assert [write.variant for write in done.writes] == [Variant.RESTORE, Variant.VAR2]
+
+
+async def test_changes_that_only_travel_together_are_refused_together(tmp_path: Path) -> None:
+    """§8: a new primary changes two items in one PUT; a 400 for both must not be asked for without end."""
+    refusal = Answer(
+        400,
+        {
+            "X-Status-Reason": "Field validation failure; entityType: CBeteiligte, field: emailAddress, type: valid."
+        },
+        b'{"messageTranslation":{"label":"validationFailure","scope":null,"data":{"field":"emailAddress"}}}',
+    )
+    async with house(tmp_path, 0) as firm:
+        first, second = "a@example.de", "b@example.de"
+        pair = firm.new([(4, first), (4, second)], [], [mail(first, primary=True), mail(second)])
+        await firm.look()
+        firm.advoware.edit_row(firm.row(pair, second).id, online=True)
+        firm.asked()
+        firm.wires[Side.ESPOCRM].fault = lambda request: refusal if request.method == "PUT" else None
+        await firm.look()
+        assert firm.asked()["espocrm PUT"] <= 4
+        assert (await firm.state(pair))[0] == "clean"

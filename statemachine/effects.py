@@ -11,7 +11,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from enum import StrEnum
 
-from statemachine import looks
+from statemachine import looks, marker
 from statemachine.case import Outcome, Shown, Variant, Write
 from statemachine.commands import shown_item
 from statemachine.model import Kind, Kommunikation, Side
@@ -56,22 +56,33 @@ def _happened(write: Write, situation: Situation) -> bool:
 
 
 def _with_its_row(write: Write, situation: Situation) -> Write:
-    """A POST without an answer, and the row that only it can have made: unlinked, and exactly as it was sent. Where
-    another attempt was answered, that one's row is known, and this one's would be a double."""
+    """A POST without an answer, and the row that only it can have made: unlinked, and exactly as it was sent, or with
+    its marker under a value that staff have changed or emptied since. Where another attempt was answered, that one's
+    row is known, and this one's would be a double."""
     if write.operation != "post" or write.outcome not in (Outcome.UNKNOWN, None) or write.after is None:
         return write
     same = [w for w in situation.case.writes if w.operation == "post" and w.gives == write.gives]
     if same[0].id != write.id or any(w.outcome is Outcome.DONE for w in same):
         return write
     linked = {row.id for link in situation.case.base.links for row in link.rows}
-    sent = (write.after.value, write.after.bemerkung)
-    rows = [r for r in situation.advoware.rows if r.id not in linked and (r.tlf, r.bemerkung) == sent]
-    return replace(write, advoware_id=min(r.id for r in rows)) if rows else write
+    rows = [r for r in situation.advoware.rows if r.id not in linked and r.bemerkung == write.after.bemerkung]
+    if marker.read(write.after.bemerkung)[0] is None:
+        rows = [r for r in rows if r.tlf == write.after.value]
+    if not rows:
+        return write
+    value = write.after.value
+    made = min(rows, key=lambda r: (r.tlf != value, r.id))
+    return replace(write, advoware_id=made.id, outcome=Outcome.DONE)
 
 
 def _row_shows(write: Write, situation: Situation) -> bool:
+    """Its value is there, or the marker that it brought under a value that staff have typed since."""
     row = next((row for row in situation.advoware.rows if row.id == write.advoware_id), None)
-    return row is not None and write.after is not None and _same_row(_shown_row(row), write.after)
+    if row is None or write.after is None:
+        return False
+    brought = write.after.bemerkung if write.before and write.before.bemerkung != write.after.bemerkung else ""
+    marked = row.bemerkung == brought and marker.read(brought)[0] is not None
+    return marked or _same_row(_shown_row(row), write.after)
 
 
 def _no_row_effect(write: Write, later: Write | None, situation: Situation) -> bool:

@@ -8,6 +8,7 @@ import secrets
 import time
 from collections import Counter
 
+from tests.harness.bugs import BUGS, caught
 from tests.harness.crashes import crash_everywhere
 from tests.harness.history import Result, drawn, play
 from tests.harness.scenarios import SCENARIOS
@@ -27,7 +28,12 @@ def main() -> None:
         "--scenario", help="one scenario with a readable trace; --die-at 12 13 kills it there"
     )
     parser.add_argument("--die-at", type=int, nargs="*", default=[])
+    parser.add_argument(
+        "--bugs", nargs="*", metavar="BUG", help="plant these bugs, or all; each must be caught"
+    )
     options = parser.parse_args()
+    if options.bugs is not None:
+        return bugs(options.bugs or list(BUGS), options.seeds)
     if options.scenario:
         return show(SCENARIOS[options.scenario].run(frozenset(options.die_at), keep=True))
     if options.crashes is not None:
@@ -56,6 +62,23 @@ def crash(names: list[str], twice: bool) -> None:
                 flush=True,
             )
     print(f"{tried} crash points of {len(names)} scenarios, {bad} bad, {time.perf_counter() - began:.0f} s")
+
+
+def bugs(names: list[str], seeds: int) -> None:
+    missed = 0
+    for name in names:
+        try:
+            found = caught(BUGS[name], seeds=seeds)
+        except (AttributeError, KeyError) as error:
+            print(f"NO SUCH TARGET {name}: {BUGS[name].where} {error}", flush=True)
+            missed += 1
+            continue
+        missed += not found.by
+        print(
+            f"{'caught' if found.by else 'MISSED'} {name}: after {found.tried} by {found.by}: {found.problem[:150]}",
+            flush=True,
+        )
+    print(f"{len(names)} planted bugs, {missed} missed")
 
 
 def replay(seed: int) -> None:

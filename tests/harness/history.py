@@ -180,7 +180,7 @@ class _Life:
         """Is it quiet yet? Then what is true?"""
         town, now = self._town, self._town.timeline.now
         written = town.written()
-        if written != self._written or oracle.restless(town):
+        if written != self._written or (self._verdict_at is None and oracle.restless(town)):
             self._written, self._still_since = written, now
             self.last_effect = town.effects
             if self._verdict_at is not None:

@@ -81,6 +81,8 @@ class Mood:
         share = 1.0 if style < 0.4 else chance.choice((0.1, 0.25, 0.5))
         rate = chance.choice((0.005, 0.02, 0.05))
         reads = {kind: rate * chance.random() for kind in READS if chance.random() < share}
+        if chance.random() < 0.3:
+            reads["cut"] = chance.choice((0.05, 0.2))
         writes = {kind: 4 * rate * chance.random() for kind in WRITES if chance.random() < share}
         dies = chance.choice((0.0, 0.0, 0.002, 0.01))
         return cls(reads, writes, dies, until)

@@ -143,6 +143,14 @@ def never(what: str) -> Callable[[Town], list[str]]:
     return lambda town: [f"{what} happened"] if town.trace.counts[what] else []
 
 
+def transition_never(trigger: str) -> Callable[[Town], list[str]]:
+    def look(town: Town) -> list[str]:
+        found = town.query("SELECT at FROM transitions WHERE trigger = ?", trigger)
+        return [f"{trigger} happened"] if found else []
+
+    return look
+
+
 def every(*looks: Callable[[Town], list[str]]) -> Callable[[Town], list[str]]:
     return lambda town: [problem for look in looks for problem in look(town)]
 
@@ -522,18 +530,55 @@ _add(
     expect=kept(B, M, X),
 )
 _add(
-    "record_missing_once",
+    "record_missing_for_a_moment",
     _ONE,
-    lambda s: s.at(T, s.edit(A, B)),
-    plan={"scripted": (("espocrm", "GET", 3, "gone"),)},
-    expect=kept(B, M, X),
+    lambda s: s.at(T, s.edit(A, B), s.retry()),
+    plan={"outages": (("espocrm", T, T + 8, "gone"),)},
+    expect=lambda town: every(kept(B, M, X), transition_never("untracked"))(town),
 )
 _add(
-    "beteiligter_missing_once",
+    "beteiligter_missing_for_a_moment",
     _ONE,
-    lambda s: s.at(T, s.edit(A, B)),
-    plan={"scripted": (("advoware", "GET", 6, "gone"),)},
-    expect=kept(B, M, X),
+    lambda s: s.at(T, s.edit(A, B), s.retry()),
+    plan={"outages": (("advoware", T, T + 8, "gone"),)},
+    expect=lambda town: every(kept(B, M, X), transition_never("gave_up"))(town),
+)
+_FULL = people(
+    person(
+        [("Office", A), ("Fax", B), ("Home", C), ("Mobile", M), ("mail", X), ("mail", Y)],
+        [(1, A), (2, B), (6, C), (3, M), (4, X), (8, Y)],
+    )
+)
+for side in ("espocrm", "advoware"):
+    for keep_first in range(4):
+        _add(
+            f"{side}_shows_only_{keep_first}_for_some_seconds",
+            _FULL,
+            lambda s: s.at(
+                T, s.edit(A, D), s.retype(X, Z), s.retry(), *(s.later(n, s.retry()) for n in (1, 3, 5, 7))
+            ),
+            plan={"outages": ((side, T, T + 8, f"cut{keep_first}"),)},
+            expect=kept(D, B, C, M, Z, Y),
+        )
+        _add(
+            f"first_sync_while_{side}_shows_only_{keep_first}",
+            _FULL,
+            plan={"scripted": ((side, "GET", 0, f"cut{keep_first}"),)},
+            expect=every(row(1, A), row(2, B), row(6, C), row(3, M), row(4, X), row(8, Y)),
+        )
+_add(
+    "an_array_is_wanted_while_its_form_is_saved",
+    _FULL,
+    lambda s: s.at(
+        T,
+        s.row(1, E),
+        s.replace_all(
+            [("Office", D), ("Fax", N), ("Home", C), ("Other", "+493090090001"), ("Other", "+493090090002")]
+        ),
+        *(s.later(n / 4, s.retry()) for n in range(1, 12)),
+    ),
+    plan={"save_seconds": 3.0},
+    same_end=False,
 )
 _add(
     "private_mail_stays_private",

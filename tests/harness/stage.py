@@ -71,6 +71,9 @@ class Stage:
         for act in acts:
             self.town.timeline.at(second, lambda act=act: act())  # type: ignore[misc]
 
+    def later(self, seconds: float, act: Callable[[], object]) -> Callable[[], None]:
+        return lambda: self.town.timeline.after(seconds, lambda: act() and None)
+
     # -- in the browser ------------------------------------------------------------------------------------------
 
     def add(self, kind: str, value: str, who: int = 0) -> Callable[[], None]:
@@ -97,6 +100,14 @@ class Stage:
                 items[0]["primary"] = True
 
         return self._form("remove_item", "@" in gone[0], change, who, *gone)
+
+    def replace_all(self, numbers: Sequence[tuple[str, str]], who: int = 0) -> Callable[[], None]:
+        """A form in which every number is another one."""
+
+        def change(items: list[dict[str, Any]]) -> None:
+            items[:] = [phone(value, kind, primary=not n) for n, (kind, value) in enumerate(numbers)]
+
+        return self._form("replace_all", False, change, who)
 
     def make_primary(self, value: str, who: int = 0) -> Callable[[], None]:
         def change(items: list[dict[str, Any]]) -> None:

@@ -134,6 +134,7 @@ class Town:
         self._blamed: dict[str, list[float]] = {}
         self._given: dict[tuple[str, str], dict[tuple[str, str], float]] = {}
         self._signatures: dict[tuple[str, str, float], dict[str, str]] = {}
+        self._answered: dict[tuple[str, str], float] = {}
         self._requests: Counter[tuple[str, str]] = Counter()
         self.before_edit: dict[tuple[str, float], dict[str, str]] = {}
 
@@ -191,10 +192,14 @@ class Town:
             self._cut.pop((side, person), None)
             self._answers[side, person] = (at, answer)
 
-    def has_read_since(self, book: Book, moment: float) -> bool:
-        """Whether the daemon has seen EspoCRM's record after ``moment``."""
-        found = self._last_read.get((ESPOCRM, book.pair.espocrm_id))
-        return found is not None and found[0] > moment
+    def has_seen_since(self, side: str, book: Book, moment: float) -> bool:
+        """Whether the daemon knows what came of its write at ``moment``: by a read, in Advoware by the answer too."""
+        found = self._last_read.get((side, book.pair.espocrm_id))
+        answered = self._answered.get((side, book.pair.espocrm_id), -1.0) if side == ADVOWARE else -1.0
+        return answered >= moment or (found is not None and found[0] > moment)
+
+    def was_answered(self, side: str, person: str, at: float) -> None:
+        self._answered[side, person] = at
 
     def deliver(
         self, side: str, asked: sim.Request, person: str | None, basis: float, *, late: bool = False
@@ -545,7 +550,7 @@ class Office:
                     continue
                 if window and town.timeline.now - given <= window + 10:
                     town.ledger.excuse(book, [value], "taken away right after it was given: an older form?")
-                elif side == ESPOCRM and not town.has_read_since(book, given):
+                elif not town.has_seen_since(side, book, given):
                     town.ledger.excuse(
                         book, [value], "taken away before the daemon could read what it had added"
                     )

@@ -38,6 +38,8 @@ class SimWire:
         asked = _asked(request)
         person = self._person(asked)
         outage = town.outage(self._side)
+        if person is None and outage is not None and outage.startswith(("gone", "cut")):
+            outage = None
         if outage is not None:
             town.knocks[self._side] += 1
         fault = outage or town.fault(self._side, asked, person)
@@ -48,7 +50,7 @@ class SimWire:
         basis = town.basis(self._side, person, run)
         await self._sleep(0.002 + 0.05 * chance.random())
         if fault is not None:
-            if outage in (None, "incomplete"):
+            if outage is None or outage.startswith(("incomplete", "gone", "cut")):
                 town.blame(fault, person or town.person_of(context.get("bet_nr")))
             early = await self._fails_early(fault, asked, timeout, person, basis)
             if early is not None:
@@ -63,6 +65,8 @@ class SimWire:
         if fault is not None:
             answer = await self._fails_late(fault, asked, answer, timeout, person)
         await self._sleep(0.002 + 0.05 * chance.random())
+        if asked.method != "GET" and person is not None and answer.status < 300 and fault != "garbage_after":
+            town.was_answered(self._side, person, effect_at)
         if asked.method == "GET" and person is not None and answer.status == 200:
             town.was_read(self._side, person, run, effect_at, answer, fault)
         return Answer(answer.status, dict(answer.headers), answer.body)
@@ -130,10 +134,12 @@ class SimWire:
                 return sim.Answer(502, {}, b"<html>Bad Gateway</html>")
             case "garbage" | "garbage_after":
                 return sim.Answer(200, {**answer.headers}, chance.choice(_GARBAGE))
+            case "incomplete" if self._side == "advoware":
+                return _without(answer, "kommunikation")
             case "incomplete":
-                return _without(
-                    answer, chance.choice(("kommunikation", "phoneNumberData", "emailAddressData"))
-                )
+                return _without(answer, chance.choice(("phoneNumberData", "emailAddressData")))
+            case "cut0" | "cut1" | "cut2" | "cut3":
+                return _first(answer, int(fault[3:]))
             case "cut":
                 return self._town.cut(self._side, asked, answer, person)
             case "stale":
@@ -185,6 +191,19 @@ def _short(asked: sim.Request) -> str:
     if asked.method == "GET" or path == "Token":
         return path
     return f"{path} {asked.body.decode()}"
+
+
+def _first(answer: sim.Answer, keep: int) -> sim.Answer:
+    """So many elements of each list of entries."""
+    try:
+        value = answer.json()
+    except ValueError:
+        return answer
+    for one in value if isinstance(value, list) else [value]:
+        for key in ("kommunikation", "phoneNumberData", "emailAddressData"):
+            if isinstance(one, dict) and isinstance(one.get(key), list):
+                one[key] = one[key][:keep]
+    return sim.Answer(answer.status, answer.headers, json.dumps(value).encode(), answer.seconds)
 
 
 def _without(answer: sim.Answer, key: str) -> sim.Answer:

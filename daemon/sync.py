@@ -179,8 +179,10 @@ class _Sync:
         return made
 
     def _plan(self) -> Plan:
+        """What a look shows again is no longer pending for the looks that follow, of this run or a later one (§9)."""
         self.situation = replace(self.situation, now=self._clock.now())
         made = plan.make(self.situation)
+        self.situation = replace(self.situation, case=replace(self.situation.case, pending=made.pending))
         for decision, _ in made.decided:
             conflict = decision.conflict
             key = (conflict.kind, conflict.link_key, conflict.espocrm, conflict.advoware, conflict.emptied)
@@ -431,6 +433,10 @@ class _Sync:
         for side, seen in ((Side.ESPOCRM, self._espocrm), (Side.ADVOWARE, self._advoware)):
             if seen is not None:
                 await self._store.looked(self._person.espocrm_id, side, seen)
+        still = self.situation.case.pending if hasattr(self, "situation") else self._case.pending
+        back = [mark for mark in self._case.pending if mark not in still]
+        if back:
+            await self._store.forget_pending(self._person.espocrm_id, back)
 
 
 def _unwritten(made: Plan) -> Event:

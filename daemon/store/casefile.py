@@ -90,6 +90,14 @@ def _leave(turn: Turn, espocrm_id: str, bet_nr: int, left: Finish) -> None:
         turn.do("UPDATE persons SET previous_bet_nr = NULL WHERE espocrm_id = ?", espocrm_id)
 
 
+def forget_pending(turn: Turn, espocrm_id: str, back: Sequence[Pending]) -> None:
+    """What a look has shown again; the rest stays pending."""
+    turn.many(
+        "DELETE FROM pending WHERE espocrm_id = ? AND link_key = ? AND side = ? AND since = ?",
+        ((espocrm_id, one.link_key, one.side, one.since) for one in back),
+    )
+
+
 def _replace_pending(turn: Turn, espocrm_id: str, pending: Sequence[Pending]) -> None:
     turn.do("DELETE FROM pending WHERE espocrm_id = ?", espocrm_id)
     turn.many(

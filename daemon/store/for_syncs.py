@@ -11,7 +11,7 @@ from dataclasses import replace
 from daemon.ports import Finish, GuardLimits, Person
 from daemon.store import casefile, conflicts, fuses, journal, leases, links, looks, notes, people
 from daemon.store.engine import Engine
-from statemachine.case import Case, Decision, Fuse, Keep, Limits, Outcome, Seen, Shown, Write
+from statemachine.case import Case, Decision, Fuse, Keep, Limits, Outcome, Pending, Seen, Shown, Write
 from statemachine.model import Kind, Side
 from statemachine.standing import Event
 from statemachine.states import State
@@ -126,6 +126,9 @@ class ForSyncs:
 
     async def note_decisions(self, espocrm_id: str, bet_nr: int, decisions: Sequence[Decision]) -> None:
         await self._engine.write(conflicts.note, espocrm_id, bet_nr, decisions)
+
+    async def forget_pending(self, espocrm_id: str, back: Sequence[Pending]) -> None:
+        await self._engine.write(casefile.forget_pending, espocrm_id, back)
 
     async def decide(self, conflict_id: int, keep: Keep, by: str) -> Person | None:
         return await self._engine.write(conflicts.decide, conflict_id, keep, by)

@@ -534,14 +534,14 @@ _add(
     _ONE,
     lambda s: s.at(T, s.edit(A, B), s.retry()),
     plan={"outages": (("espocrm", T, T + 8, "gone"),)},
-    expect=lambda town: every(kept(B, M, X), transition_never("untracked"))(town),
+    expect=every(kept(B, M, X), transition_never("untracked")),
 )
 _add(
     "beteiligter_missing_for_a_moment",
     _ONE,
     lambda s: s.at(T, s.edit(A, B), s.retry()),
     plan={"outages": (("advoware", T, T + 8, "gone"),)},
-    expect=lambda town: every(kept(B, M, X), transition_never("gave_up"))(town),
+    expect=every(kept(B, M, X), transition_never("gave_up")),
 )
 _FULL = people(
     person(

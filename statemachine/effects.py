@@ -80,7 +80,9 @@ def _row_shows(write: Write, situation: Situation) -> bool:
     row = next((row for row in situation.advoware.rows if row.id == write.advoware_id), None)
     if row is None or write.after is None:
         return False
-    brought = write.after.bemerkung if write.before and write.before.bemerkung != write.after.bemerkung else ""
+    brought = (
+        write.after.bemerkung if write.before and write.before.bemerkung != write.after.bemerkung else ""
+    )
     marked = row.bemerkung == brought and marker.read(brought)[0] is not None
     return marked or _same_row(_shown_row(row), write.after)
 

@@ -110,6 +110,8 @@ class Holds:
         asked = any(c.kind is ConflictKind.SIDE_EMPTIED and c.emptied is side for c in self._s.case.conflicts)
         if not asked and not guard.emptied(len(self._draft.base.links), self._entries_on(side)):
             return False
+        if not asked and self._waits_for_the_rest(side):
+            return True
         for d in lost:
             self._fuses.mark(d.tie.agreed, side)
         conflict = Conflict(0, ConflictKind.SIDE_EMPTIED, None, None, None, None, self._s.now, side)
@@ -117,6 +119,18 @@ class Holds:
         if keep is not None and keep.value != side.value:
             self._give_back.add(side)
         return keep is None
+
+    def _waits_for_the_rest(self, side: Side) -> bool:
+        """That a side is empty must have been seen twice as well, of every entry; until then nothing follows."""
+        missing = [
+            pending.since
+            for pending in self._draft.diff.pending
+            if pending.side is side
+            for d in self._draft.diff.differences
+            if d.tie.key == pending.link_key and change_on(d, side) is Change.MISSING
+        ]
+        self._draft.again.extend(since + self._s.rules.deletion_confirm for since in missing)
+        return bool(missing)
 
     def _entries_on(self, side: Side) -> int:
         if side is Side.ADVOWARE:

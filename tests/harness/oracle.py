@@ -5,9 +5,9 @@ from __future__ import annotations
 import json
 
 from daemon.simulators.espocrm import MAIL, PHONE
-from tests.harness.ledger import ADVOWARE, ESPOCRM, Book, Fate, Value
+from tests.harness.ledger import ADVOWARE, Book, ESPOCRM, Fate, Value, value_of
 from tests.harness.town import Town
-from tests.harness.values import espocrm_takes, same
+from tests.harness.values import FAMILY, espocrm_takes, same
 from tests.harness.virtual import BEGINNING
 
 
@@ -162,8 +162,9 @@ class _Judge:
     def _takes(self, value: Value) -> bool:
         rows = self._town.advoware.rows(self._book.pair.bet_nr)
         return any(
-            row.tlf and same(value[0], row.tlf) == value[1] and espocrm_takes(value[0], row.tlf)
+            value_of(row.komm_kz, row.tlf) == value and FAMILY.get(row.komm_kz) == value[0]
             for row in rows
+            if espocrm_takes(value[0], row.tlf or "")
         )
 
     def _doubled(self) -> list[str]:

@@ -19,6 +19,9 @@ T = TypeVar("T")
 #: 2026-10-21 06:00 UTC, some days before the end of summer time.
 BEGINNING = 1_792_562_400.0
 
+#: Nothing that the daemon does at one instant takes nearly so many rounds of the loop.
+_TOO_MANY_ROUNDS = 50_000
+
 
 class Killed(BaseException):
     """The process is gone, as by SIGKILL: nothing of it runs any more."""
@@ -113,6 +116,7 @@ class VirtualLoop(base_events.BaseEventLoop):
         self._selector = _Selector(timeline)
         self._clock_resolution = 1e-6
         self.dead = False
+        self._rounds, self._round_at = 0, -1.0
 
     def time(self) -> float:
         return self._timeline.now
@@ -156,6 +160,10 @@ class VirtualLoop(base_events.BaseEventLoop):
     def _run_once(self) -> None:
         if self.dead:
             raise Killed
+        self._rounds = self._rounds + 1 if self._timeline.now == self._round_at else 0
+        self._round_at = self._timeline.now
+        if self._rounds > _TOO_MANY_ROUNDS:
+            raise RuntimeError("the daemon spins: it works and works, and time stands still")
         super()._run_once()
 
     def _process_events(self, event_list: list[Any]) -> None:

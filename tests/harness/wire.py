@@ -52,12 +52,12 @@ class SimWire:
         if fault is not None:
             if outage is None or outage.startswith(("incomplete", "gone", "cut")):
                 town.blame(fault, person or town.person_of(context.get("bet_nr")))
-            early = await self._fails_early(fault, asked, timeout, person, basis)
+            early = await self._fails_early(fault, asked, timeout, person, basis, run)
             if early is not None:
                 return early
         if fault == "foreign_before" and person is not None:
             town.foreign_edit(self._side, person)
-        answer = town.deliver(self._side, asked, person, basis)
+        answer = town.deliver(self._side, asked, person, basis, run)
         effect_at = town.timeline.now
         await process.effect(f"{self._side} {asked.method}", "after")
         if answer.seconds:
@@ -76,7 +76,7 @@ class SimWire:
         await self._process.alive()
 
     async def _fails_early(
-        self, fault: str, asked: sim.Request, timeout: float, person: str | None, basis: float
+        self, fault: str, asked: sim.Request, timeout: float, person: str | None, basis: float, run: str
     ) -> Answer | None:
         """Before the server has done anything."""
         now = self._town.timeline.now
@@ -91,7 +91,7 @@ class SimWire:
             case "late" | "very_late":
                 delay = 100.0 if fault == "very_late" else timeout * self._chance.random() * 1.5 + 0.05
                 town, side = self._town, self._side
-                town.late(delay, lambda: town.deliver(side, asked, person, basis, late=True))
+                town.late(delay, lambda: town.deliver(side, asked, person, basis, run, late=True))
                 await self._sleep(timeout)
                 raise Lost("no answer in time")
             case "error_500":

@@ -374,3 +374,20 @@ async def _synced(firm: House, place: int = 0):  # type: ignore[no-untyped-def]
     await firm.look()
     assert await firm.state(pair) == ("clean", "")
     return pair
+
+
+async def test_a_side_that_empties_step_by_step_waits_until_each_step_was_seen_twice(tmp_path: Path) -> None:
+    """§9: before it is known that the last entry is gone, too, the first one's deletion is not carried out."""
+    async with house(tmp_path, 0) as firm:
+        pair = await _synced(firm)
+        firm.espo.edit_person(pair.espocrm_id, mails=[])
+        await firm.poll()
+        await firm._work()
+        firm.clock.time += 70
+        firm.espo.edit_person(pair.espocrm_id, phones=[])
+        await firm.poll()
+        await firm._work()
+        assert len(firm.rows(pair)) == 2
+        await firm.look()
+        assert await firm.state(pair) == ("conflict", "side_emptied")
+        assert len(firm.rows(pair)) == 2

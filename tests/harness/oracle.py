@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 
 from daemon.simulators.espocrm import MAIL, PHONE
-from tests.harness.ledger import ADVOWARE, Book, ESPOCRM, Fate, Value, value_of
+from tests.harness.ledger import ADVOWARE, ESPOCRM, Book, Fate, Value, value_of
 from tests.harness.town import Town
 from tests.harness.values import FAMILY, espocrm_takes, same
 from tests.harness.virtual import BEGINNING

@@ -7,11 +7,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from statemachine import marker
 from statemachine.case import Conflict, Decision, Outcome, Variant, Write
 from statemachine.decide import Action, same_conflict
 from statemachine.errors import Modified
 from statemachine.model import Side
 from statemachine.plan import Plan
+from statemachine.rebase import key_of
 from statemachine.situation import Situation
 from statemachine.standing import Event
 from statemachine.states import State, Trigger
@@ -130,7 +132,24 @@ def _decided(made: Plan, used: tuple[Decision, ...]) -> tuple[tuple[Decision, st
 
 
 def _settled(made: Plan, situation: Situation) -> tuple[int, ...]:
-    """All that the base accounts for; a write without effect stays open until it is parked."""
+    """All that the base accounts for; a write without effect stays open until it is parked, a POST without an answer
+    for as long as its row may still come to light."""
     parked = {mark.subject for mark in made.parked}
     stubborn = {w.id for w in situation.case.writes if w.id in made.not_taken and w.gives not in parked}
-    return tuple(w.id for w in situation.case.writes if not w.settled and w.id not in stubborn)
+    linked = {link.key for link in made.base.links}
+    return tuple(
+        w.id
+        for w in situation.case.writes
+        if not w.settled and w.id not in stubborn and not (_is_lost(w, situation) and key_of(w) not in linked)
+    )
+
+
+def _is_lost(write: Write, situation: Situation) -> bool:
+    """Its marker will tell its row from any that staff make."""
+    return (
+        write.operation == "post"
+        and write.outcome in (Outcome.UNKNOWN, None)
+        and write.after is not None
+        and marker.read(write.after.bemerkung)[0] is not None
+        and situation.now - write.at < situation.rules.late_effect
+    )

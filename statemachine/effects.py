@@ -61,7 +61,8 @@ def _with_its_row(write: Write, situation: Situation) -> Write:
     row is known, and this one's would be a double."""
     if write.operation != "post" or write.outcome not in (Outcome.UNKNOWN, None) or write.after is None:
         return write
-    same = [w for w in situation.case.writes if w.operation == "post" and w.gives == write.gives]
+    tried = (w for w in situation.case.writes if w.outcome not in (Outcome.NOT_SENT, Outcome.REFUSED))
+    same = [w for w in tried if w.operation == "post" and w.gives == write.gives]
     if same[0].id != write.id or any(w.outcome is Outcome.DONE for w in same):
         return write
     linked = {row.id for link in situation.case.base.links for row in link.rows}

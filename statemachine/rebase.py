@@ -141,7 +141,7 @@ class _Work:
         named after the write, so that every round and every run gives it the same name: the journal uses it."""
         if self._holder(rows[0].id) is not None:
             return
-        key = f"W{write.id}"
+        key = key_of(write)
         self._links[key] = Link(
             key,
             write.kind,
@@ -173,6 +173,11 @@ class _Work:
         values = {self._situation.canonical(row.tlf, link.kind) for row in link.rows}
         agreed = self._situation.canonical(link.value, link.kind)
         return replace(link, value=given.value) if values == {wanted} and agreed != wanted else link
+
+
+def key_of(write: Write) -> str:
+    """The name of the link that a write founds."""
+    return f"W{write.id}"
 
 
 def _moved(link: Link, write: Write, after: Shown) -> Link:

@@ -116,22 +116,30 @@ class Poller:
         return stamp_of((moment(cursor.newest[0]) or 0.0) - self._overlap)
 
     async def _set_back(self, server_time: float) -> bool:
-        """EspoCRM's clock against ours. Where it jumped back, changes get stamps that lie behind the cursor."""
+        """EspoCRM's clock against ours. Where it jumped back, changes get stamps that lie behind the cursor. The
+        cursor moves before the offset is remembered: killed in between, we move it back once more."""
         offset = server_time - self._clock.now()
         before, self._sightings.offset = self._offset, offset
+        jump = self._jump(server_time, before, offset)
+        if jump > max(self._overlap, _OFFSET_STEP) and self._cursor is not None:
+            await self._go_back(self._cursor, jump, server_time)
         if before is None or abs(offset - before) >= _OFFSET_STEP:
             await self._store.set_note(OFFSET_NOTE, repr(offset))
             self._offset = offset
-        if before is None or self._cursor is None or before - offset <= max(self._overlap, _OFFSET_STEP):
-            return False
-        back = stamp_of((moment(self._cursor.newest[0]) or server_time) - (before - offset))
-        log.warning(
-            "clock_of_espocrm_jumped_back", seconds=round(before - offset), remedy="check its time service"
-        )
+        return jump > max(self._overlap, _OFFSET_STEP)
+
+    def _jump(self, server_time: float, before: float | None, offset: float) -> float:
+        """By how much it has gone back, as its offset or our cursor show: no cursor lies in the future by itself."""
+        known = before - offset if before is not None else 0.0
+        newest = moment(self._cursor.newest[0]) if self._cursor is not None else None
+        return max(known, newest - server_time if newest is not None else 0.0)
+
+    async def _go_back(self, cursor: _Cursor, jump: float, server_time: float) -> None:
+        back = stamp_of((moment(cursor.newest[0]) or server_time) - jump)
+        log.warning("clock_of_espocrm_jumped_back", seconds=round(jump), remedy="check its time service")
         await self._store.set_note(CURSOR_NOTE, back)
         self._cursor = _Cursor((back, ""), self._clock.monotonic())
         self._scan_wanted.ring()
-        return True
 
     async def _advance(
         self, cursor: _Cursor, newest: tuple[str, str], server_time: float | None, started: float

@@ -197,7 +197,6 @@ _bug(
     "daemon.apply:Outcome",
     lambda right: _Outcomes,
 )
-_bug("an unanswered write is taken for refused", "daemon.transport:_may_have_happened", _always(value=False))
 _bug("decisions are not recorded", "daemon.ending:_decided", _always(()))
 _bug("nothing is ever settled", "daemon.ending:_settled", _always(()))
 _bug("an edit during the status write goes unseen", "statemachine.looks:same_entries", _always(value=True))
@@ -267,11 +266,6 @@ _bug(
     lambda right: lambda self, komm_kz, own: self._slots.pop() if self._slots else None,
 )
 _bug(
-    "a slot is used twice",
-    "statemachine.rowplan:RowPlan._take_slot",
-    lambda right: lambda self, komm_kz, own: next((s for s in self._slots if s.komm_kz == komm_kz), None),
-)
-_bug(
     "the old row goes before the new one comes",
     "statemachine.rowplan:RowPlan.commands",
     lambda right: lambda self: tuple(sorted(right(self), key=lambda one: not isinstance(one, PutRow))),
@@ -280,7 +274,7 @@ _bug(
 _bug("every number is an office number", "statemachine.kommkz:from_espocrm_type", _always(1))
 _bug(
     "a finer kind is forgotten",
-    "statemachine.carry:_komm_kz_for",
+    "statemachine.into_advoware:_komm_kz_for",
     lambda right: lambda item, link: right(item, None),
 )
 _bug(

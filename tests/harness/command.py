@@ -5,9 +5,11 @@ from __future__ import annotations
 import argparse
 import random
 import secrets
+import sys
 import time
 from collections import Counter
 
+from tests.harness import real
 from tests.harness.bugs import BUGS, caught
 from tests.harness.crashes import crash_everywhere
 from tests.harness.history import Result, drawn, play
@@ -31,7 +33,14 @@ def main() -> None:
     parser.add_argument(
         "--bugs", nargs="*", metavar="BUG", help="plant these bugs, or all; each must be caught"
     )
+    parser.add_argument("--real", type=int, metavar="KILLS", help="a real process, killed so often")
     options = parser.parse_args()
+    if options.real is not None:
+        outcome = real.run(
+            options.real, options.start if options.start is not None else secrets.randbelow(10**9)
+        )
+        print(outcome)
+        return sys.exit(1 if outcome.violations else 0)
     if options.bugs is not None:
         return bugs(options.bugs or list(BUGS), options.seeds)
     if options.scenario:

@@ -71,6 +71,10 @@ class Stage:
         for act in acts:
             self.town.timeline.at(second, lambda act=act: act())  # type: ignore[misc]
 
+    def interrupt(self, act: Callable[[], object]) -> None:
+        """What somebody does in the very moment of the request with the fault "interrupted"."""
+        self.town.interruption = act
+
     def later(self, seconds: float, act: Callable[[], object]) -> Callable[[], None]:
         return lambda: self.town.timeline.after(seconds, lambda: act() and None)
 

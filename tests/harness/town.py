@@ -93,9 +93,11 @@ class Plan:
 
 
 class Town:
-    def __init__(self, plan: Plan, folder: Path, *, keep_trace: bool = False) -> None:
+    def __init__(
+        self, plan: Plan, folder: Path, *, keep_trace: bool = False, timeline: Timeline | None = None
+    ) -> None:
         self.plan = plan
-        self.timeline = Timeline()
+        self.timeline = timeline or Timeline()
         self.trace = Trace(self.timeline, keep=keep_trace)
         self.clock = DaemonClock(self.timeline, lambda: self.wall("daemon"))
         self.net_chance = random.Random(f"{plan.seed}/net")
@@ -125,6 +127,8 @@ class Town:
         """Requests to a side while it was down."""
         self.over = False
         self.process: Process | None = None
+        self.interruption: Callable[[], object] = lambda: None
+        self.on_write: Callable[[str, str, str, bytes], None] | None = None
         self.widths: list[float] = []
         self.twins_by_people: set[str] = set()
         self.trampled = 0
@@ -232,6 +236,8 @@ class Town:
             self._runs_over_arrays(book, asked, basis)
         before = self._values(side, book)
         answer = world.answer(asked)
+        if self.on_write is not None and answer.status < 300:
+            self.on_write(side, asked.method, asked.path, asked.body)
         self.trace.say("effect", f"{asked.method} {answer.status}", side, "late" if late else "")
         for value in self._sent(side, asked):
             if value not in before:

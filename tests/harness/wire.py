@@ -57,6 +57,8 @@ class SimWire:
                 return early
         if fault == "foreign_before" and person is not None:
             town.foreign_edit(self._side, person)
+        if fault == "interrupted":
+            town.interruption()
         answer = town.deliver(self._side, asked, person, basis, run)
         effect_at = town.timeline.now
         await process.effect(f"{self._side} {asked.method}", "after")
@@ -150,13 +152,17 @@ class SimWire:
         return Answer(status, headers or {}, body)
 
     def _person(self, asked: sim.Request) -> str | None:
-        """The EspoCRM id of the Beteiligte it is about."""
-        if self._side == "espocrm":
-            found = _RECORD.search(asked.path)
-            return found[1] if found else None
-        bet_nr = _BET_NR.search(asked.path)
-        book = self._town.ledger.by_bet_nr.get(int(bet_nr[1])) if bet_nr else None
-        return book.pair.espocrm_id if book else None
+        return person_of(self._town, self._side, asked)
+
+
+def person_of(town: Town, side: str, asked: sim.Request) -> str | None:
+    """The EspoCRM id of the Beteiligte that a request is about."""
+    if side == "espocrm":
+        found = _RECORD.search(asked.path)
+        return found[1] if found else None
+    bet_nr = _BET_NR.search(asked.path)
+    book = town.ledger.by_bet_nr.get(int(bet_nr[1])) if bet_nr else None
+    return book.pair.espocrm_id if book else None
 
 
 _GARBAGE = (

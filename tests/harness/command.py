@@ -1,124 +1,205 @@
-"""The command line of the harness."""
+"""The command line of the harness: random histories, one of them again, crash points, planted bugs, a real process."""
 
 from __future__ import annotations
 
 import argparse
+import multiprocessing
 import random
 import secrets
 import sys
 import time
 from collections import Counter
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import replace
+from typing import TypeVar
 
 from tests.harness import real
 from tests.harness.bugs import BUGS, caught
 from tests.harness.crashes import crash_everywhere
 from tests.harness.history import Result, drawn, play
+from tests.harness.misfortune import Mood
 from tests.harness.scenarios import SCENARIOS
+from tests.harness.town import Plan
+
+A = TypeVar("A")
+B = TypeVar("B")
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(prog="python -m tests.harness", description=__doc__)
-    parser.add_argument("--seeds", type=int, default=100, help="how many histories")
-    parser.add_argument("--start", type=int, default=None, help="the first seed; without it a fresh one")
-    parser.add_argument("--replay", type=int, default=None, help="one seed, with a readable trace")
-    parser.add_argument("--stop", type=int, default=10, help="stop after so many failing seeds")
-    parser.add_argument(
-        "--crashes", nargs="*", default=None, metavar="SCENARIO", help="all crash points of these"
-    )
-    parser.add_argument("--twice", action="store_true", help="with a second kill during the recovery")
-    parser.add_argument(
-        "--scenario", help="one scenario with a readable trace; --die-at 12 13 kills it there"
-    )
-    parser.add_argument("--die-at", type=int, nargs="*", default=[])
-    parser.add_argument(
-        "--bugs", nargs="*", metavar="BUG", help="plant these bugs, or all; each must be caught"
-    )
-    parser.add_argument("--real", type=int, metavar="KILLS", help="a real process, killed so often")
-    options = parser.parse_args()
+    """Exit 1 when anything was violated, or a planted bug went unnoticed."""
+    options = _parser().parse_args()
+    start = options.start if options.start is not None else secrets.randbelow(10**9)
     if options.real is not None:
-        outcome = real.run(
-            options.real, options.start if options.start is not None else secrets.randbelow(10**9)
-        )
-        print(outcome)
-        return sys.exit(1 if outcome.violations else 0)
-    if options.bugs is not None:
-        return bugs(options.bugs or list(BUGS), options.seeds)
-    if options.scenario:
-        return show(SCENARIOS[options.scenario].run(frozenset(options.die_at), keep=True))
-    if options.crashes is not None:
-        return crash(options.crashes or list(SCENARIOS), options.twice)
-    if options.replay is not None:
-        replay(options.replay)
+        bad = _real(options.real, start)
+    elif options.bugs is not None:
+        bad = _bugs(options.bugs or list(BUGS), options.seeds, options.jobs)
+    elif options.scenario:
+        bad = _show(SCENARIOS[options.scenario].run(frozenset(options.die_at), keep=True))
+    elif options.crashes is not None:
+        bad = _crashes(options.crashes or list(SCENARIOS), options.twice, options.jobs)
+    elif options.replay is not None:
+        bad = _replay(options.replay, options.minimise)
     else:
-        run(
-            options.seeds,
-            options.start if options.start is not None else secrets.randbelow(10**9),
-            options.stop,
-        )
+        bad = _random(range(start, start + options.seeds), options.stop, options.jobs)
+    sys.exit(1 if bad else 0)
 
 
-def crash(names: list[str], twice: bool) -> None:
-    began, tried, bad = time.perf_counter(), 0, 0
-    for name in names:
-        chance = random.Random(name) if twice else None
-        found = list(crash_everywhere(SCENARIOS[name], twice=chance))
-        tried, problems = tried + len(found), [one for one in found if one.problems]
-        bad += len(problems)
-        print(f"{name}: {len(found)} crash points, {len(problems)} bad", flush=True)
-        for one in problems[:4]:
-            print(
-                f"   --scenario {name} --die-at {' '.join(map(str, one.die_at))}: {one.problems[:2]}",
-                flush=True,
-            )
-    print(f"{tried} crash points of {len(names)} scenarios, {bad} bad, {time.perf_counter() - began:.0f} s")
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="python -m tests.harness", description=__doc__)
+    add = parser.add_argument
+    add("--seeds", type=int, default=100, help="how many random histories (with --bugs: for each)")
+    add("--start", type=int, help="the first seed; without it a fresh one")
+    add("--jobs", type=int, default=1, help="processes at the same time")
+    add("--stop", type=int, default=10, help="stop after so many failing seeds")
+    add("--replay", type=int, metavar="SEED", help="one history with a readable trace")
+    add("--minimise", action="store_true", help="with --replay: leave out what it fails without")
+    add("--scenario", choices=sorted(SCENARIOS), metavar="NAME", help="one scenario with its trace")
+    add("--die-at", type=int, nargs="*", default=[], help="with --scenario: killed at these effects")
+    add("--crashes", nargs="*", metavar="NAME", help="all crash points of these scenarios, or of all")
+    add("--twice", action="store_true", help="with --crashes: a second kill during the recovery")
+    add("--bugs", nargs="*", metavar="NAME", help="plant these bugs, or all; each must be noticed")
+    add("--real", type=int, metavar="KILLS", help="a real process on real HTTP, killed so often")
+    return parser
 
 
-def bugs(names: list[str], seeds: int) -> None:
-    missed = 0
-    for name in names:
-        try:
-            found = caught(BUGS[name], seeds=seeds)
-        except (AttributeError, KeyError) as error:
-            print(f"NO SUCH TARGET {name}: {BUGS[name].where} {error}", flush=True)
-            missed += 1
-            continue
-        missed += not found.by
-        print(
-            f"{'caught' if found.by else 'MISSED'} {name}: after {found.tried} by {found.by}: {found.problem[:150]}",
-            flush=True,
-        )
-    print(f"{len(names)} planted bugs, {missed} missed")
+def _map(jobs: int, work: Callable[[A], B], items: Iterable[A]) -> Iterator[B]:
+    """In order of completion."""
+    if jobs <= 1:
+        yield from map(work, items)
+        return
+    with multiprocessing.Pool(jobs, maxtasksperchild=200) as pool:
+        yield from pool.imap_unordered(work, items)
 
 
-def replay(seed: int) -> None:
-    print(drawn(seed))
-    show(play(drawn(seed), keep=True))
+# -- random histories ----------------------------------------------------------------------------------------------
 
 
-def show(result: Result) -> None:
+def _random(seeds: range, stop: int, jobs: int) -> int:
+    began, counts, failed, done, virtual, trampled = time.perf_counter(), Counter[str](), 0, 0, 0.0, 0
+    widest: list[float] = []
+    print(f"histories from seed {seeds.start}", flush=True)
+    for result in _map(jobs, _history, seeds):
+        done, virtual, trampled = done + 1, virtual + result.virtual_seconds, trampled + result.trampled
+        counts.update(result.counts)
+        counts["effects"] += result.effects
+        widest = sorted([*widest, *result.widths])[-2000:] if done % 50 == 0 else [*widest, *result.widths]
+        if result.violations:
+            failed += 1
+            print(f"seed {result.seed}: {result.violations[:4]}", flush=True)
+            if failed >= stop:
+                break
+    seconds = time.perf_counter() - began
+    print(f"{done} histories, {failed} failed, {seconds:.0f} s, {virtual / 3600:.0f} h of virtual time")
+    print(f"writes over edits that could not be known: {trampled} in {len(widest)} sampled writes")
+    for name, count in sorted(counts.items()):
+        print(f"  {name}: {count}")
+    return failed
+
+
+def _history(seed: int) -> Result:
+    return play(drawn(seed))
+
+
+def _replay(seed: int, minimise: bool) -> int:
+    plan = _minimal(drawn(seed)) if minimise else drawn(seed)
+    print(plan)
+    return _show(play(plan, keep=True))
+
+
+def _minimal(plan: Plan) -> Plan:
+    """Leave out one kind of misfortune after the other for as long as something is still violated."""
+    simpler: list[Callable[[Plan], Plan]] = [
+        lambda one: replace(one, outages=()),
+        lambda one: replace(one, stops=()),
+        lambda one: replace(one, clocks=()),
+        lambda one: replace(one, operator=False),
+        lambda one: replace(one, lose_store_at=None),
+        lambda one: replace(one, save_seconds=0.0, hook_seconds=0.0),
+        lambda one: replace(one, optimistic=False),
+        lambda one: replace(one, mood=replace(one.mood, dies=0.0)),
+        lambda one: replace(one, mood=Mood(until=one.mood.until)),
+        *(_without(kind) for kind in {**plan.mood.reads, **plan.mood.writes}),
+        *(lambda one, n=n: replace(one, edits=n) for n in (1, 2, 3, 5, 8, 12, 20, 30)),  # type: ignore[misc]
+    ]
+    for make in simpler:
+        tried = make(plan)
+        if tried != plan and play(tried).violations:
+            plan = tried
+    return plan
+
+
+def _without(kind: str) -> Callable[[Plan], Plan]:
+    def make(plan: Plan) -> Plan:
+        reads = {name: rate for name, rate in plan.mood.reads.items() if name != kind}
+        writes = {name: rate for name, rate in plan.mood.writes.items() if name != kind}
+        return replace(plan, mood=replace(plan.mood, reads=reads, writes=writes))
+
+    return make
+
+
+def _show(result: Result) -> int:
     print("\n".join(result.lines))
     for violation in result.violations:
         print("VIOLATION", violation)
     print(
         f"hash {result.digest}, {result.effects} effects, {result.deaths} deaths, {result.virtual_seconds:.0f} s"
     )
+    return len(result.violations)
 
 
-def run(seeds: int, start: int, stop: int) -> None:
-    began, counts, failed = time.perf_counter(), Counter[str](), 0
-    virtual = 0.0
-    for seed in range(start, start + seeds):
-        result = play(drawn(seed))
-        counts.update(result.counts)
-        virtual += result.virtual_seconds
-        if result.violations:
-            failed += 1
-            print(f"seed {seed}: {result.violations[:4]}", flush=True)
-            if failed >= stop:
-                break
-    seconds = time.perf_counter() - began
-    print(
-        f"{seed - start + 1} histories from {start}, {failed} failed, {seconds:.1f} s, virtual {virtual / 3600:.1f} h"
-    )
-    for name, count in sorted(counts.items()):
-        print(f"  {name}: {count}")
+# -- crash points, planted bugs, the real process ------------------------------------------------------------------
+
+
+def _crashes(names: list[str], twice: bool, jobs: int) -> int:
+    began, tried, bad = time.perf_counter(), 0, 0
+    for name, points, problems in _map(jobs, _twice if twice else _once, names):
+        tried, bad = tried + points, bad + len(problems)
+        print(f"{name}: {points} crash points, {len(problems)} bad", flush=True)
+        for problem in problems[:4]:
+            print(f"   {problem}", flush=True)
+    print(f"{tried} crash points of {len(names)} scenarios, {bad} bad, {time.perf_counter() - began:.0f} s")
+    return bad
+
+
+def _once(name: str) -> tuple[str, int, list[str]]:
+    return _every_point(name, None)
+
+
+def _twice(name: str) -> tuple[str, int, list[str]]:
+    return _every_point(name, random.Random(name))
+
+
+def _every_point(name: str, twice: random.Random | None) -> tuple[str, int, list[str]]:
+    found = list(crash_everywhere(SCENARIOS[name], twice=twice))
+    problems = [
+        f"--scenario {name} --die-at {' '.join(map(str, one.die_at))}: {list(one.problems[:2])}"
+        for one in found
+        if one.problems
+    ]
+    return name, len(found), problems
+
+
+def _bugs(names: list[str], seeds: int, jobs: int) -> int:
+    missed = 0
+    for told, noticed in _map(jobs, _bug, [(name, seeds) for name in names]):
+        missed += not noticed
+        print(told, flush=True)
+    print(f"{len(names)} planted bugs, {missed} unnoticed")
+    return missed
+
+
+def _bug(task: tuple[str, int]) -> tuple[str, bool]:
+    name, seeds = task
+    try:
+        found = caught(BUGS[name], seeds=seeds)
+    except (AttributeError, KeyError) as error:
+        return f"NOTHING TO BREAK {name}: {BUGS[name].where} ({error})", False
+    if not found.by:
+        return f"UNNOTICED {name}: {found.tried} histories", False
+    return f"noticed {name}: history {found.tried}, {found.by}: {found.problem[:150]}", True
+
+
+def _real(kills: int, seed: int) -> int:
+    outcome = real.run(kills, seed)
+    print(f"seed {seed}: {outcome}")
+    return len(outcome.violations)

@@ -265,12 +265,6 @@ _bug(
     "statemachine.rowplan:RowPlan._take_slot",
     lambda right: lambda self, komm_kz, own: self._slots.pop() if self._slots else None,
 )
-_bug(
-    "the old row goes before the new one comes",
-    "statemachine.rowplan:RowPlan.commands",
-    lambda right: lambda self: tuple(sorted(right(self), key=lambda one: not isinstance(one, PutRow))),
-    crashes="type_changed",
-)
 _bug("every number is an office number", "statemachine.kommkz:from_espocrm_type", _always(1))
 _bug(
     "a finer kind is forgotten",
@@ -362,14 +356,6 @@ _bug(
 _bug("every look is late enough", "daemon.sightings:Sightings._is_ripe", _always(value=True))
 _bug("the sweep sees no changes", "daemon.sweep:changed", _always(value=False))
 _bug("the poll sees no changes", "daemon.sightings:Sightings.is_known", _always(value=True))
-_bug("seen is forgotten", "daemon.sync:_Sync.remember_looks", lambda right: _nothing_async)
-_bug(
-    "unread content counts as seen",
-    "daemon.store.casefile:links.write",
-    lambda right: (
-        lambda turn, espocrm_id, bet_nr, base: right(turn, espocrm_id, bet_nr, replace(base, first=False))
-    ),
-)
 
 
 def _drops_new_conflicts(finish: Finish) -> Finish:
@@ -383,7 +369,6 @@ _bug(
         lambda turn, espocrm_id, bet_nr, left: right(turn, espocrm_id, bet_nr, _drops_new_conflicts(left))
     ),
 )
-_bug("a lost store is no first sync", "daemon.store.people:links.take_up", _always(None))
 _bug(
     "a 500 for a record is a side that is down",
     "daemon.worker:KommsyncError",

@@ -362,8 +362,8 @@ _add(
             [(10, f"+49309009{n:04d}") for n in range(10)],
         )
     ),
-    lambda s: s.at(T + 60, s.remove("+493090090003")),
-    expect=never("effect PUT 400"),
+    lambda s: (s.at(T, s.row(10, B)), s.at(T + 60, s.remove("+493090090003"))),  # type: ignore[arg-type,return-value]
+    expect=every(never("effect PUT 400"), item(B, type="Other")),
 )
 _add(
     "bemerkung_is_cut",
@@ -654,7 +654,12 @@ _add(
 _add(
     "both_get_a_number_at_once_in_slow_saves",
     people(person([("Office", A)], [(1, A)]), person([("Office", B)], [(1, B)])),
-    lambda s: s.at(T, s.row(1, C), s.row(2, C, who=1)),
+    lambda s: s.at(
+        T,
+        s.row(1, C),
+        s.row(2, C, who=1),
+        *(s.later(n, s.both(s.retry(), s.retry(who=1))) for n in (0.5, 3.0, 6.0, 9.0)),
+    ),
     plan={"hook_seconds": 1.0, "save_seconds": 0.2},
     same_end=False,
 )
@@ -705,8 +710,13 @@ _add(
 _add(
     "betnr_is_removed_and_comes_back",
     _ONE,
-    lambda s: (s.at(T, s.bet_nr(None)), s.at(T + 50, s.bet_nr())),  # type: ignore[arg-type,return-value]
+    lambda s: (  # type: ignore[arg-type,return-value]
+        s.at(T, s.bet_nr(None)),
+        s.at(T + 30, s.remove(M)),
+        s.at(T + 50, s.bet_nr()),
+    ),
     same_end=False,
+    expect=gone(M),
 )
 
 _add(
@@ -750,4 +760,61 @@ _add(
     _ONE,
     lambda s: (s.at(T, s.row(2, A)), s.at(T + 30, s.remove(A))),  # type: ignore[arg-type,return-value]
     expect=gone(A),
+)
+
+_add(
+    "advoware_emptied_and_given_back",
+    _TWO_MAILS,
+    lambda s: (  # type: ignore[arg-type,return-value]
+        s.at(T, s.edit(Y, Z)),  # the answer tells that it is a private one
+        s.at(T + 20, s.delete(X), s.delete(Z), s.decide(Keep.ESPOCRM)),
+    ),
+    same_end=False,
+    expect=every(row(4, X), row(8, Z)),
+)
+_add(
+    "an_administrator_changes_a_value",
+    _ONE,
+    lambda s: s.at(T, lambda: s.town.espo.edit_value(PHONE, A, type="Home"), s.later(1, s.retry())),
+    expect=every(writes(0), row(1, A, "Büro")),
+)
+_add(
+    "it_fails_for_long",
+    _ONE,
+    lambda s: s.at(T, s.edit(A, B)),
+    plan={"outages": (("advoware", T, T + 300, "incomplete"),), "active": 60.0},
+    same_end=False,
+    expect=row(1, B),
+)
+_add(
+    "decided_while_it_is_synced",
+    _ONE,
+    lambda s: (  # type: ignore[arg-type,return-value]
+        s.at(T, s.edit(A, B), s.retype(A, C)),
+        s.at(T + 15, s.add("mail", Y), s.later(0.2, s.retry()), s.later(1.5, s.decide(Keep.ADVOWARE))),
+    ),
+    sync={"conflict_policy": "manual"},
+    plan={"outages": (("advoware", T + 15, T + 40, "slow"),)},
+    same_end=False,
+    expect=every(waiting(0), row(1, C)),
+)
+_add(
+    "a_save_becomes_visible_late",
+    people(person([("Office", A)], [(1, A)]), person([("Office", B)], [(1, B)])),
+    lambda s: s.at(
+        T,
+        s.saves_take(4.5),
+        s.edit(A, C),
+        s.later(0.01, s.saves_take(0.0)),
+        s.later(2.0, s.edit(B, D, who=1)),
+    ),
+    plan={"poll": 1.0, "scan": 2000.0},
+    expect=every(row(1, C), row(1, D, who=1)),
+)
+_add(
+    "two_edits_in_one_second",
+    _ONE,
+    lambda s: s.at(T, s.edit(A, B), s.later(0.05, s.retry()), s.later(0.7, s.edit(X, Z))),
+    plan={"scan": 2000.0},
+    expect=every(row(1, B), row(4, Z)),
 )

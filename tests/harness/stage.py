@@ -71,6 +71,17 @@ class Stage:
         for act in acts:
             self.town.timeline.at(second, lambda act=act: act())  # type: ignore[misc]
 
+    def both(self, *acts: Callable[[], object]) -> Callable[[], None]:
+        def do() -> None:
+            for act in acts:
+                act()
+
+        return do
+
+    def saves_take(self, seconds: float) -> Callable[[], None]:
+        """From now on EspoCRM's hooks need so long before a save can be seen."""
+        return lambda: setattr(self.town.espo.saving, "hook_seconds", seconds)
+
     def interrupt(self, act: Callable[[], object]) -> None:
         """What somebody does in the very moment of the request with the fault "interrupted"."""
         self.town.interruption = act

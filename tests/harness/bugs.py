@@ -14,7 +14,6 @@ from typing import Any
 from daemon.ports import Finish
 from statemachine import diff as core_diff
 from statemachine.case import Fuse, Outcome, Variant
-from statemachine.commands import PutRow
 from statemachine.decide import Action
 from statemachine.diff import Change
 from statemachine.errors import IncompleteAnswer, ServerError, SideTrouble

@@ -72,7 +72,7 @@ def _sources() -> list[Path]:
         path
         for package in ("daemon", "statemachine")
         for path in (ROOT / package).rglob("*.py")
-        if not {"simulators", "demo", "check"} & set(path.parts)
+        if not {"simulators", "demo", "check"} & set(path.relative_to(ROOT).parts)
     ]
 
 

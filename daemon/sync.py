@@ -23,10 +23,11 @@ from daemon.locks import ValueLocks
 from daemon.ports import Advoware, Clock, Espocrm, Finish, GuardLimits, Person, Store
 from daemon.publish import Publisher
 from daemon.result import SyncResult, result_of
+from daemon.steadiness import Steadiness
 from statemachine import looks, plan, status
 from statemachine.case import Case, Decision, Outcome, Seen, Variant
 from statemachine.decide import POLICY, same_conflict
-from statemachine.errors import HopelessRecord, KommsyncError, RecordTrouble
+from statemachine.errors import ClockSet, HopelessRecord, KommsyncError, RecordTrouble
 from statemachine.model import AdvowareRecord, Base, EspocrmRecord, Side
 from statemachine.plan import Plan
 from statemachine.rules import Rules
@@ -56,6 +57,7 @@ class Syncer:
         self.advoware = advoware
         self.store = store
         self.clock = clock
+        self.steadiness = Steadiness(clock)
         self.rules = rules
         self.guard = guard
         self.applier = Applier(espocrm, advoware, store, clock)
@@ -111,6 +113,7 @@ class _Sync:
         self._syncer = syncer
         self._store = syncer.store
         self._clock = syncer.clock
+        self._steady_since = syncer.steadiness.since()
         self._person = person
         self._run = run
         self._rules = rules
@@ -138,7 +141,8 @@ class _Sync:
     async def load(self, fresh: AdvowareRecord | None) -> Arrival:
         """Both sides at once, and the case file; says if there is nothing to plan."""
         syncer, person = self._syncer, self._person
-        self._case = await self._store.case(person.espocrm_id, person.bet_nr, _recent(self._rules))
+        case = await self._store.case(person.espocrm_id, person.bet_nr, _recent(self._rules))
+        self._case = looks.seen_since(case, self._steady_since)
         arrival = await meet(syncer, person, self._case, self._rules, fresh)
         self._record = arrival.espocrm
         if arrival.espocrm is not None:
@@ -180,6 +184,8 @@ class _Sync:
 
     def _plan(self) -> Plan:
         """What a look shows again is no longer pending for the looks that follow, of this run or a later one (§9)."""
+        if self._syncer.steadiness.since() != self._steady_since:
+            raise ClockSet("the server's clock was set; if that happens often, look at its time service")
         self.situation = replace(self.situation, now=self._clock.now())
         made = plan.make(self.situation)
         self.situation = replace(self.situation, case=replace(self.situation.case, pending=made.pending))

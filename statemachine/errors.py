@@ -49,6 +49,12 @@ class CredentialsRefused(SideTrouble):
     reason = "credentials_refused"
 
 
+class ClockSet(SideTrouble):
+    """Our own clock was set in the middle of a run: how long ago anything was seen is not known."""
+
+    reason = "clock_set"
+
+
 class RecordTrouble(KommsyncError):
     """An error of this record that may heal: ``failed`` with backoff."""
 

@@ -9,9 +9,10 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterable
+from dataclasses import replace
 from typing import Protocol
 
-from statemachine.case import Pending, Seen, SeenPart
+from statemachine.case import Case, Pending, Seen, SeenPart
 from statemachine.model import AdvowareRecord, EspocrmRecord, Item, Kommunikation, Side
 
 
@@ -85,6 +86,21 @@ def second_look(
     if known is None or known.since > look.answered_at:
         return Pending(key, side, look.answered_at), False
     return known, look.asked_at - known.since >= seconds
+
+
+def seen_since(case: Case, moment: float) -> Case:
+    """``case`` without what began to be seen before ``moment``: our clock was set then, and nobody can say any more how
+    long ago that was."""
+    return replace(
+        case,
+        seen_espocrm=_since(case.seen_espocrm, moment),
+        seen_advoware=_since(case.seen_advoware, moment),
+        pending=tuple(one for one in case.pending if one.since >= moment),
+    )
+
+
+def _since(seen: Seen | None, moment: float) -> Seen | None:
+    return seen and replace(seen, parts=tuple(part for part in seen.parts if part.since >= moment))
 
 
 def settles_at(after: Seen, part: str, seconds: float) -> float:

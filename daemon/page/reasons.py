@@ -204,6 +204,9 @@ RECORDS: Final = {
     "advoware": Text("Advoware gilt.", "Advoware is kept."),
     "both": Text("Beide werden behalten.", "Both are kept."),
     "auto_reset": Text("Eine neue Runde von Versuchen beginnt.", "A new round of attempts begins."),
+    "clock_set": Text(
+        "Währenddessen wurde die Uhr des Servers gestellt.", "The server's clock was set in the middle of it."
+    ),
     "interrupted": Text("kommsync wurde währenddessen beendet.", "kommsync was stopped in the middle of it."),
     "paused": Text("Angehalten.", "Paused."),
 }

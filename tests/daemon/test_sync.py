@@ -54,6 +54,36 @@ async def test_a_deletion_needs_a_second_look_and_becomes_a_slot_that_is_used_ag
         assert firm.advoware.row(row.id).tlf == "neu@example.de"
 
 
+async def test_a_clock_that_is_set_ahead_makes_no_second_look(tmp_path: Path) -> None:
+    async with house(tmp_path, 0) as firm:
+        pair = await _synced(firm)
+        firm.espo.edit_person(pair.espocrm_id, mails=[])
+        await firm.poll()
+        await firm._work()
+        firm.clock.set_by = 26 * 3600.0
+        assert await firm._work()
+        assert firm.rows(pair) == [(1, "030/23125-001"), (4, "alt@example.de")]
+        await firm.look()
+        assert firm.rows(pair) == [(1, "030/23125-001")]
+
+
+async def test_a_clock_that_is_set_during_a_run_postpones_it(tmp_path: Path) -> None:
+    async with house(tmp_path, 0) as firm:
+        pair = await _synced(firm)
+        firm.advoware.edit_row(firm.row(pair, "030/23125-001").id, tlf="030/23125-002")
+        await firm.sweep()
+
+        def somebody_sets_it(_: object) -> None:
+            firm.clock.set_by = -3600.0
+
+        firm.wires[Side.ESPOCRM].fault = somebody_sets_it
+        assert await firm._work()
+        assert await firm.state(pair) == ("dirty", "clock_set")
+        assert firm.phones(pair) == [("Office", OFFICE)]
+        await firm.look()
+        assert firm.phones(pair) == [("Office", OTHER)]
+
+
 async def test_a_row_deleted_physically_in_advoware_does_not_come_back(tmp_path: Path) -> None:
     async with house(tmp_path, 0) as firm:
         pair = await _synced(firm)

@@ -8,6 +8,7 @@ from dataclasses import replace
 import pytest
 
 from statemachine import looks
+from statemachine.case import Case, Pending
 from statemachine.model import Item, Kind, Side
 from tests.statemachine.world import World, agreed
 
@@ -121,3 +122,20 @@ def test_nobody_waits_for_a_clock_that_was_set_back() -> None:
         world.wait(10)
     assert world.item_values() == ["+495111234561", "+495111234562"]
     assert world.values(Side.ADVOWARE) == world.values(Side.ESPOCRM)
+
+
+def test_what_was_seen_before_our_clock_was_set_counts_for_nothing() -> None:
+    """Nobody can say how long ago that was; what began to be seen since then stays."""
+    w = world()
+    seen = looks.look_espocrm(w.espocrm(), None)
+    at = seen.parts[0].since
+    case = Case(
+        seen_espocrm=seen,
+        pending=(Pending("L1", Side.ESPOCRM, at - 1), Pending("L2", Side.ADVOWARE, at)),
+    )
+    assert looks.seen_since(case, at) == replace(case, pending=case.pending[1:])
+    after = looks.seen_since(case, at + 1)
+    assert after.pending == ()
+    assert after.seen_advoware is None
+    assert not looks.settled(after.seen_espocrm, replace(seen, at=at + 1000), looks.EMAILS, 2.0)
+    assert looks.settled(case.seen_espocrm, replace(seen, at=at + 1000), looks.EMAILS, 2.0)

@@ -22,13 +22,14 @@ Opener = Callable[[], AbstractAsyncContextManager[SqliteStore]]
 
 
 class HandClock:
-    """Moves only when told to."""
+    """Moves only when told to. ``set_by``: seconds by which somebody set the wall clock."""
 
     def __init__(self) -> None:
         self.time = START
+        self.set_by = 0.0
 
     def now(self) -> float:
-        return self.time
+        return self.time + self.set_by
 
     def monotonic(self) -> float:
         return self.time

@@ -75,15 +75,13 @@ def drawn(seed: int) -> Plan:
 
 
 def _clocks(chance: random.Random, active: float) -> tuple[tuple[float, str, float], ...]:
-    """Wrong from the beginning, by hours or by seconds, and jumping. Our own may be set right by its time service, not
-    more than that."""
+    """Wrong from the beginning, by hours or by seconds, and jumping; each partner's and our own."""
     changes = []
-    for whose in ("espocrm", "advoware"):
+    for whose in ("espocrm", "advoware", "daemon"):
         moments = [0.0, *(chance.uniform(0, active) for _ in range(chance.choice((0, 0, 1, 2))))]
         changes += [
             (at, whose, chance.choice((0.0, 1.0, -1.0, 3600.0, -3600.0, 93600.0, -93600.0))) for at in moments
         ]
-    changes.append((chance.uniform(0, active), "daemon", chance.choice((0.0, 0.5, -0.5, 2.0))))
     return tuple(sorted(changes))
 
 

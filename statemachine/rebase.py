@@ -130,17 +130,31 @@ class _Work:
             self._links.pop(write.link_key or "", None)
         elif link is not None:
             self._put(_moved(link, write, write.after))
-        elif write.advoware_id is not None and (row := self._rows.get(write.advoware_id)) is not None:
-            tlf = write.after.value
-            self._adopt(write, write.after, (LinkRow(row.id, row.row_id, 0, False, tlf, row.online, ""),))
+        elif write.advoware_id is not None:
+            self._item_of(write, write.after, write.advoware_id)
+
+    def _item_of(self, write: Write, after: Shown, row_id: int) -> None:
+        """The item of a row that was new, or had left its link: both belong together even if the row is gone by now,
+        for then staff took it away."""
+        holder = self._holder(row_id)
+        if holder is not None:
+            known = next(row for row in holder.rows if row.id == row_id)
+            if self._same_value(known.tlf, after.value, write):
+                return
+            self._put(replace(holder, rows=tuple(row for row in holder.rows if row.id != row_id)))
+        now = self._rows.get(row_id)
+        online = now is not None and now.online
+        self._adopt(write, after, (LinkRow(row_id, "", 0, False, after.value, online, ""),))
+
+    def _same_value(self, one: str, other: str, write: Write) -> bool:
+        canonical = self._situation.canonical
+        return canonical(one, write.kind) == canonical(other, write.kind)
 
     # both
 
     def _adopt(self, write: Write, after: Shown, rows: tuple[LinkRow, ...]) -> None:
         """A new entry was given to one side: from now on both halves belong together, whatever they show. The link is
         named after the write, so that every round and every run gives it the same name: the journal uses it."""
-        if self._holder(rows[0].id) is not None:
-            return
         key = key_of(write)
         self._links[key] = Link(
             key,

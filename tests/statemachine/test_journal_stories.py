@@ -632,3 +632,19 @@ def test_a_stump_that_a_crash_left_behind_is_written_over_first(
     plan = make(world.situation())
     assert [row.after.tlf for row in plan.rows if not isinstance(row, DeleteRow)] == wanted
     assert {entry.problem for entry in plan.entries} == ({"waits"} if plan.rows else {None, "settling"})
+
+
+@pytest.mark.parametrize("fault", ["after", "recorded"])
+def test_a_row_that_left_its_link_and_is_deleted_after_a_crash_does_not_come_back(fault: str) -> None:
+    """§4.1, §8: the item that it was given is its item, though no read has shown them together."""
+    world = agreed(ONE, "max@example.de")
+    second = world.row(ONE)
+    world.sync()
+    world.edit_row(second, tlf=TWO)
+    world.faults = {world.count + 1: fault}
+    world.run()
+    assert phones(world) == [E_ONE, E_TWO]
+    world.remove_row(second)
+    world.sync()
+    assert (phones(world), live(world)) == ([E_ONE], [ONE])
+    world.quiet()

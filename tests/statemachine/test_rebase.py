@@ -186,9 +186,27 @@ def test_a_new_item_belongs_to_its_row() -> None:
     assert new.key == f"W{added.id}", "every round calls it the same"
     link_of(world, added, replace(added, id=2))
     assert len([link for link in rebase(world.situation()).base.links if link.value == E_TWO]) == 1
-    for lost in (replace(added, advoware_id=None), replace(added, advoware_id=999)):
-        link_of(world, lost)
-        assert E_TWO not in [link.value for link in rebase(world.situation()).base.links]
+    link_of(world, replace(added, advoware_id=None))
+    assert E_TWO not in [link.value for link in rebase(world.situation()).base.links]
+
+
+def test_a_new_item_belongs_to_its_row_even_if_that_was_deleted_since() -> None:
+    """§8: its deletion is a deletion, whether the row was new or had left its link (§4.1)."""
+    world = one()
+    world.phone(E_TWO)
+    for row_id in (999, 101):
+        added = item_write(world, None, Shown(E_TWO, type="Office"), link_key=None, advoware_id=row_id)
+        link_of(world, added)
+        (new,) = [link for link in rebase(world.situation()).base.links if link.value == E_TWO]
+        assert [row.id for row in new.rows] == [row_id]
+
+
+def test_an_item_that_is_linked_with_its_row_already_stays_so() -> None:
+    world = one()
+    before = key(world)
+    known = link_of(world, item_write(world, None, Shown(E_ONE, type="Office"), link_key=None))
+    assert known is not None
+    assert (known.key, [row.id for row in known.rows]) == (before, [101])
 
 
 def test_the_links_value_follows_only_when_all_rows_were_given_it() -> None:

@@ -7,6 +7,7 @@ the store costs the same for one as for eight. The due index of the store is the
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Protocol
 
 import anyio
@@ -120,41 +121,30 @@ class Worker:
             syncs.cancel_scope.cancel()
 
     def _loop(self, syncs: TaskGroup) -> Loop:
-        async def dispatch() -> float:
-            await self._dispatch(syncs)
-            return await self._pause()
+        step = partial(self._dispatch, syncs)
+        return Loop(LOOP, step, _LOOK_SECONDS, clock=self._clock, progress=self._progress, bell=self._bell)
 
-        return Loop(
-            LOOP, dispatch, _LOOK_SECONDS, clock=self._clock, progress=self._progress, bell=self._bell
-        )
-
-    async def _dispatch(self, syncs: TaskGroup) -> None:
-        """Start who is due. Whoever is leased is started, even if we are stopped in between."""
+    async def _dispatch(self, syncs: TaskGroup) -> float:
+        """Start who is due; returns the seconds until somebody else may be. Whoever is leased is started, even if we
+        are stopped in between."""
         free = self._workers - self.running
-        if free <= 0 or not await self._may_begin() or not await self._is_anybody_due():
-            return
-        with anyio.CancelScope(shield=True):
-            people = await self._store.lease(self._owner, free)
-            for person in people:
-                self.running += 1
-                syncs.start_soon(self._sync, person)
-
-    async def _is_anybody_due(self) -> bool:
-        """Asked first: a lease is a writing transaction."""
+        if free <= 0 or not await self._may_begin():
+            return _LOOK_SECONDS
         due = await self._store.next_due()
-        return due is not None and due <= self._clock.now()
+        if due is not None and due <= self._clock.now():  # asked first: a lease is a writing transaction
+            with anyio.CancelScope(shield=True):
+                people = await self._store.lease(self._owner, free)
+                for person in people:
+                    self.running += 1
+                    syncs.start_soon(self._sync, person)
+            due = await self._store.next_due()
+        if due is None:
+            return _LOOK_SECONDS
+        return min(max(due - self._clock.now(), _LEAST_WAIT), _LOOK_SECONDS)
 
     async def _may_begin(self) -> bool:
         """Every sync reads both sides."""
         return all([await entrance.is_open() for entrance in self._entrances])
-
-    async def _pause(self) -> float:
-        if self.running >= self._workers or not await self._may_begin():
-            return _LOOK_SECONDS
-        due = await self._store.next_due()
-        if due is None:
-            return _LOOK_SECONDS
-        return min(max(due - self._clock.now(), _LEAST_WAIT), _LOOK_SECONDS)
 
     async def _sync(self, person: Person) -> None:
         started = self._clock.monotonic()

@@ -44,6 +44,34 @@ class Connection:
         self._conn.close()
 
 
+class Reader:
+    """What the store's file says, asked past the daemon; nothing where there is no file, or a damaged one."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._open: sqlite3.Connection | None = None
+        self._number = 0
+
+    def query(self, statement: str, values: tuple[object, ...]) -> list[tuple[Any, ...]]:
+        try:
+            return self._connection().execute(statement, values).fetchall()
+        except (FileNotFoundError, sqlite3.DatabaseError):
+            self.close()
+            return []
+
+    def _connection(self) -> sqlite3.Connection:
+        number = self._path.stat().st_ino
+        if self._open is None or number != self._number:
+            self.close()
+            self._open, self._number = sqlite3.connect(self._path), number
+        return self._open
+
+    def close(self) -> None:
+        if self._open is not None:
+            self._open.close()
+        self._open = None
+
+
 @contextmanager
 def on_the_loop(witness: Witness) -> Iterator[None]:
     """While this holds, stores that are opened have no thread."""

@@ -42,7 +42,7 @@ class Result:
 def drawn(seed: int) -> Plan:
     """What the history of this seed is like."""
     chance = random.Random(f"{seed}/plan")
-    active = chance.choice((40.0, 80.0, 160.0, 300.0))
+    active = chance.choice((20.0, 40.0, 40.0, 80.0, 80.0, 160.0, 300.0))
     outages = []
     for _ in range(chance.choice((0, 0, 1, 1, 2))):
         side = chance.choice(("espocrm", "advoware"))
@@ -52,9 +52,9 @@ def drawn(seed: int) -> Plan:
     slow = chance.random() < 0.4
     return Plan(
         seed,
-        people=chance.choice((1, 1, 1, 2, 2, 3, 5)),
+        people=chance.choice((1, 1, 1, 1, 2, 2, 3, 5)),
         active=active,
-        edits=chance.choice((2, 5, 10, 20, 40)),
+        edits=chance.choice((2, 4, 6, 10, 20, 40)),
         outages=tuple(outages),
         mood=Mood.drawn(chance, active),
         save_seconds=chance.choice((0.02, 0.3, 1.0)) if slow else 0.0,
@@ -70,7 +70,7 @@ def drawn(seed: int) -> Plan:
         stops=tuple(chance.uniform(0, active) for _ in range(chance.choice((0, 0, 0, 1, 3)))),
         clocks=_clocks(chance, active) if chance.random() < 0.3 else (),
         operator=chance.random() < 0.3,
-        quiet_polls=100 if chance.random() < 0.03 else 5,
+        quiet_polls=100 if chance.random() < 0.01 else 4,
     )
 
 
@@ -105,6 +105,7 @@ def play(
         life = _Life(town)
         life.go_through(begin)
         seen = see(town) if see is not None else None
+        town.close()
     finally:
         if folder is None:
             empty_folder(base).rmdir()

@@ -6,7 +6,6 @@ import json
 import logging
 import random
 import shutil
-import sqlite3
 import sys
 import traceback
 from collections import Counter
@@ -30,7 +29,7 @@ from daemon.simulators.people import Pair, settle
 from daemon.simulators.staff import Staff
 from daemon.store import SqliteStore
 from statemachine.model import Side
-from tests.harness.database import on_the_loop
+from tests.harness.database import Reader, on_the_loop
 from tests.harness.ledger import ADVOWARE, ESPOCRM, Book, Ledger, Shown
 from tests.harness.misfortune import BLAMES_RECORD, Mood
 from tests.harness.pace import idle_slowly
@@ -63,7 +62,7 @@ class Plan:
     sync: dict[str, Any] = field(default_factory=dict)
     guard: dict[str, Any] = field(default_factory=dict)
     poll: float = 8.0
-    sweep: float = 30.0
+    sweep: float = 24.0
     scan: float = 120.0
     lose_store_at: float | None = None
     damage_store: bool = False
@@ -104,6 +103,7 @@ class Town:
         self.fate_chance = random.Random(f"{plan.seed}/fate")
         world_chance = random.Random(f"{plan.seed}/world")
         self.store = folder / "kommsync.sqlite3"
+        self._reader = Reader(self.store)
         self.espo = EspoWorld(lambda: self.wall(ESPOCRM), world_chance)
         access = Access(max_skew_seconds=None)
         self.advoware = AdvowareWorld(lambda: self.wall(ADVOWARE), world_chance, access=access)
@@ -424,6 +424,7 @@ class Town:
             self.ledger.excuse(
                 book, [v for v in values if v in book.fates], "lost a conflict, and the history is lost"
             )
+        self._reader.close()
         if self.plan.damage_store and self.store.exists():
             self._overwrite_pages()
         else:
@@ -441,15 +442,10 @@ class Town:
         self.store.write_bytes(bytes(data[: self.fate_chance.choice((len(data), len(data) // 2))]))
 
     def query(self, statement: str, *values: object) -> list[tuple[Any, ...]]:
-        if not self.store.exists():
-            return []
-        sql = sqlite3.connect(self.store)
-        try:
-            return sql.execute(statement, values).fetchall()
-        except sqlite3.DatabaseError:
-            return []
-        finally:
-            sql.close()
+        return self._reader.query(statement, values)
+
+    def close(self) -> None:
+        self._reader.close()
 
     def mark(self) -> None:
         """From here on the effects are the scenario's."""

@@ -7,6 +7,7 @@ import tempfile
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 
 from statemachine.case import Keep
@@ -148,7 +149,8 @@ class _Life:
                 town.timeline.at(chance.uniform(0, plan.active), town.office.edit)
         for moment in plan.stops:
             town.timeline.at(moment, lambda: town.process.stop() if town.process else None)
-        for moment, whose, _ in plan.clocks:
+        for moment, whose, wrong in plan.clocks:
+            town.timeline.at(moment, partial(town.trace.say, "fate", "clock", whose, wrong))
             if whose == "espocrm":  # a save takes seconds, whatever the clock does
                 town.timeline.at(max(moment - 0.001, 0.0), town.espo.database.finish)
         if plan.operator:

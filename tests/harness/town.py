@@ -223,6 +223,8 @@ class Town:
         """The server takes the request: the one place where anything changes by the daemon's hand."""
         world = self.espo if side == ESPOCRM else self.advoware
         book = self.ledger.books.get(person) if person else None
+        if side == ESPOCRM and book is not None and self.espo.database.busy():
+            self.trace.counts[f"fault {asked.method} during a save"] += 1
         if asked.method == "GET" or book is None:
             answer = world.answer(asked)
             if book is not None and side == ESPOCRM:

@@ -142,7 +142,7 @@ class _Sync:
         """Both sides at once, and the case file; says if there is nothing to plan."""
         syncer, person = self._syncer, self._person
         case = await self._store.case(person.espocrm_id, person.bet_nr, _recent(self._rules))
-        self._case = looks.seen_since(case, self._steady_since)
+        self._case = looks.on_our_clock(case, self._steady_since, self._clock.now())
         arrival = await meet(syncer, person, self._case, self._rules, fresh)
         self._record = arrival.espocrm
         if arrival.espocrm is not None:

@@ -88,14 +88,16 @@ def second_look(
     return known, look.asked_at - known.since >= seconds
 
 
-def seen_since(case: Case, moment: float) -> Case:
-    """``case`` without what began to be seen before ``moment``: our clock was set then, and nobody can say any more how
-    long ago that was."""
+def on_our_clock(case: Case, set_at: float, now: float) -> Case:
+    """``case`` as it can be judged on a clock that was set at ``set_at``: of what began to be seen before that nobody
+    can say how long ago it was, so it was not seen; a write from the future was long ago, so no echo is expected of
+    it any more."""
     return replace(
         case,
-        seen_espocrm=_since(case.seen_espocrm, moment),
-        seen_advoware=_since(case.seen_advoware, moment),
-        pending=tuple(one for one in case.pending if one.since >= moment),
+        seen_espocrm=_since(case.seen_espocrm, set_at),
+        seen_advoware=_since(case.seen_advoware, set_at),
+        pending=tuple(one for one in case.pending if one.since >= set_at),
+        writes=tuple(replace(write, at=0.0) if write.at > now else write for write in case.writes),
     )
 
 

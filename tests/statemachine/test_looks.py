@@ -8,7 +8,7 @@ from dataclasses import replace
 import pytest
 
 from statemachine import looks
-from statemachine.case import Case, Pending
+from statemachine.case import Case, Pending, Variant, Write
 from statemachine.model import Item, Kind, Side
 from tests.statemachine.world import World, agreed
 
@@ -133,9 +133,15 @@ def test_what_was_seen_before_our_clock_was_set_counts_for_nothing() -> None:
         seen_espocrm=seen,
         pending=(Pending("L1", Side.ESPOCRM, at - 1), Pending("L2", Side.ADVOWARE, at)),
     )
-    assert looks.seen_since(case, at) == replace(case, pending=case.pending[1:])
-    after = looks.seen_since(case, at + 1)
+    assert looks.on_our_clock(case, at, at) == replace(case, pending=case.pending[1:])
+    after = looks.on_our_clock(case, at + 1, at + 1)
     assert after.pending == ()
     assert after.seen_advoware is None
     assert not looks.settled(after.seen_espocrm, replace(seen, at=at + 1000), looks.EMAILS, 2.0)
     assert looks.settled(case.seen_espocrm, replace(seen, at=at + 1000), looks.EMAILS, 2.0)
+
+
+def test_a_write_from_the_future_was_long_ago() -> None:
+    write = Write(1, "c", 1000.0, Side.ADVOWARE, "put", Variant.VAR3, Kind.PHONE, "L1", 101, None, None)
+    case = Case(writes=(write, replace(write, id=2, at=2000.0)))
+    assert [one.at for one in looks.on_our_clock(case, 0.0, 1000.0).writes] == [1000.0, 0.0]

@@ -230,7 +230,8 @@ class _Sync:
         await self._take_in(applied, Side.ADVOWARE)
         record = await self._syncer.advoware.get(self._person.bet_nr)
         self._advoware = looks.look_advoware(record, self._advoware)
-        self.situation = replace(self.situation, advoware=record)
+        settled = self.situation.settled - {looks.ROWS}  # no second look has shown it like this yet
+        self.situation = replace(self.situation, advoware=record, settled=settled)
         return not applied.unknown and not applied.fused
 
     async def _write_espocrm(self, made: Plan) -> bool:

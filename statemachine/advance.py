@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from statemachine import kommkz
+from statemachine import kommkz, looks
 from statemachine.case import Outcome, Variant, Write
 from statemachine.diff import Change, Difference
 from statemachine.draft import PASSING, Draft, equal
@@ -56,7 +56,7 @@ def _moved(tie: Tie, link: Link, draft: Draft) -> Link:
 
 def _agreed(tie: Tie, key: str, situation: Situation) -> Link:
     item = tie.shown
-    rows = tuple(_row(row) for row in tie.rows)
+    rows = sorted((*(_row(row) for row in tie.rows), *_hidden(tie, situation)), key=lambda row: row.id)
     return Link(
         key,
         tie.kind,
@@ -65,9 +65,17 @@ def _agreed(tie: Tie, key: str, situation: Situation) -> Link:
         item.primary,
         item.opt_out,
         item.invalid,
-        rows,
+        tuple(rows),
         _derived(tie, item, situation),
     )
+
+
+def _hidden(tie: Tie, situation: Situation) -> list[LinkRow]:
+    """A row leaves silently where others still stand for the entry, but not because of one truncated list (§4.1, §9)."""
+    if tie.link is None or looks.ROWS in situation.settled:
+        return []
+    shown = {row.id for row in situation.advoware.rows}
+    return [row for row in tie.link.rows if row.id in tie.gone_rows and row.id not in shown]
 
 
 def _row(row: Row) -> LinkRow:

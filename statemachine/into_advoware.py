@@ -53,11 +53,11 @@ class IntoAdvoware:
             return self._take_out_again(d, item)
         if (item.kind, wanted) in self._row_values:
             return self._draft.merge(d)
-        if self._draft.base.first and not self._admission.rows_settled():
-            return "settling"
         problem = self._admission.refuses(Side.ADVOWARE, item.kind, wanted, item.value, d.tie.link)
         if problem is not None:
             return problem
+        if self._draft.base.first and not self._admission.rows_settled():
+            return "settling"
         known = d.tie.link.rows[0] if d.tie.link and d.tie.link.rows else None
         new = self._draft.rows.new_of(item, _komm_kz_for(item, d.tie.link), known.text if known else "")
         variant = Variant.RESTORE if d.rewrite_advoware else Variant.VAR1

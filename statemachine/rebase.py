@@ -62,6 +62,7 @@ class _Work:
         self._rows = {row.id: row for row in situation.advoware.rows}
         self._links = {link.key: link for link in situation.case.base.links}
         self._given: dict[str, Shown] = {}
+        self._written: set[int] = set()
 
     def base(self) -> Base:
         links = tuple(self._finished(link) for link in self._links.values())
@@ -110,13 +111,14 @@ class _Work:
         if link is None:
             self._adopt(write, after, (written,))
             return
-        held = [row for row in link.rows if row.id != row_id and not self._gone(row)]
+        held = [row for row in link.rows if row.id != row_id]
         same = next((row for row in link.rows if row.id == row_id), None)
         if same is not None:
             moved = write.before is None or write.before.online != after.online
             written = replace(same, tlf=written.tlf, online=written.online if moved else same.online)
         self._put(replace(link, rows=tuple(sorted((*held, written), key=lambda row: row.id))))
         self._given[link.key] = after
+        self._written.add(row_id)
 
     def _gone(self, row: LinkRow) -> bool:
         now = self._rows.get(row.id)
@@ -179,12 +181,14 @@ class _Work:
             self._links.pop(link.key, None)
 
     def _finished(self, link: Link) -> Link:
-        """The link's own value follows when all its rows were given the same (§4.1)."""
+        """The link's own value follows when all its rows were given the same (§4.1). One that is not shown just now
+        does not count, but stays: the list may have been truncated."""
         given = self._given.get(link.key)
         if given is None:
             return link
         wanted = self._situation.canonical(given.value, link.kind)
-        values = {self._situation.canonical(row.tlf, link.kind) for row in link.rows}
+        there = [row for row in link.rows if row.id in self._written or not self._gone(row)]
+        values = {self._situation.canonical(row.tlf, link.kind) for row in there}
         agreed = self._situation.canonical(link.value, link.kind)
         return replace(link, value=given.value) if values == {wanted} and agreed != wanted else link
 

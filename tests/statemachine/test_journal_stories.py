@@ -648,3 +648,40 @@ def test_a_row_that_left_its_link_and_is_deleted_after_a_crash_does_not_come_bac
     world.sync()
     assert (phones(world), live(world)) == ([E_ONE], [ONE])
     world.quiet()
+
+
+def two_rows() -> tuple[World, int]:
+    """One number as phone and as fax in Advoware, once in EspoCRM (§4.1)."""
+    world = agreed(ONE, "max@example.de")
+    second = world.row(ONE, 2)
+    world.sync()
+    assert [ids for value, ids in world.agreed() if value == E_ONE] == [[101, second]]
+    return world, second
+
+
+def test_a_row_that_one_list_left_out_stays_in_its_link() -> None:
+    """§4.1, §9: when the item goes, all its rows go; the list may have been truncated."""
+    world, second = two_rows()
+    world.torn_rows = [[row for row in world.rows.values() if row.id != second]]
+    world.row(TWO)
+    world.run()
+    world.remove_item(E_ONE)
+    world.wait(100)
+    world.sync()
+    assert (phones(world), live(world)) == ([E_TWO], [TWO])
+    world.quiet()
+
+
+def test_a_number_that_is_being_retyped_keeps_both_rows_when_a_list_leaves_them_out() -> None:
+    """§5, §8: the row that was created and the one that is to go belong to the item, whatever becomes of it."""
+    world = agreed(ONE, "max@example.de")
+    world.edit_item(E_ONE, type="Mobile")
+    world.faults = {world.count: "recorded"}
+    world.run()
+    world.torn_rows = [[row for row in world.rows.values() if row.tlf != E_ONE and row.tlf != ONE]]
+    world.run()
+    world.edit_item(E_ONE, value=E_TWO)
+    world.wait(100)
+    world.sync()
+    assert (phones(world), live(world)) == ([E_TWO], [E_TWO])
+    world.quiet()

@@ -58,10 +58,12 @@ def test_the_rows_follow_the_item() -> None:
 
 
 def test_a_row_gone_alone_leaves_the_link_silently() -> None:
-    """§4.1: the Advoware side is gone only if all its rows are gone."""
+    """§4.1: the Advoware side is gone only if all its rows are gone; §9: one list alone does not say so."""
     world = shared()
     world.remove_row(101)
     assert world.sync()[-1].ended == "synced"
+    assert rows_of(world, E_ONE) == [101, 102]
+    assert world.wait(100).sync()[-1].ended == "synced"
     assert world.history == []
     assert rows_of(world, E_ONE) == [102]
     world.remove_row(102)

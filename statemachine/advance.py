@@ -71,7 +71,7 @@ def _agreed(tie: Tie, key: str, situation: Situation) -> Link:
 
 
 def _hidden(tie: Tie, situation: Situation) -> list[LinkRow]:
-    """A row leaves silently where others still stand for the entry, but not because of one truncated list (§4.1, §9)."""
+    """A row leaves silently where others stand for the entry (§4.1), but not because of one truncated list (§9)."""
     if tie.link is None or looks.ROWS in situation.settled:
         return []
     shown = {row.id for row in situation.advoware.rows}

@@ -142,7 +142,8 @@ class _Judge:
             case Fate.ONLY_ESPOCRM:
                 return None if here and not there else f"espocrm {here} advoware {there}"
             case Fate.LOCAL:
-                return None if there else "lost (a value only Advoware can hold)"
+                decided = value in self._lost_in_conflict
+                return None if there or decided else "lost (a value only Advoware can hold)"
             case Fate.MUST:
                 if here and there:
                     return None

@@ -190,9 +190,13 @@ class Ledger:
             self.excuse(book, [v for v, fate in book.fates.items() if fate is Fate.MUST_NOT], why)
 
     def forgotten(self, why: str) -> None:
-        """The database is lost: what is still shown anywhere counts as entered (§7)."""
+        """The database is lost: what is still shown anywhere counts as entered (§7), in as many rows as it stands in:
+        which of them was about to go, as after half a change of type, nobody knows any more."""
         for book in self.books.values():
-            here = set(self.espocrm(book.pair).values) | set(self.advoware(book.pair).values)
+            rows = self.advoware(book.pair).values
+            for value, count in rows.items():
+                book.row_count[value] = max(book.row_count[value], count)
+            here = set(self.espocrm(book.pair).values) | set(rows)
             self.excuse(book, [v for v in here if book.fates.get(v) is Fate.MUST_NOT], why)
             book.excused_conflicts = True
 

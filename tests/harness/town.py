@@ -241,6 +241,8 @@ class Town:
         if self.on_write is not None and answer.status < 300:
             self.on_write(side, asked.method, asked.path, asked.body)
         self.trace.say("effect", f"{asked.method} {answer.status}", side, "late" if late else "")
+        if before and book.taken[side] and not self._values(side, book):
+            book.emptied.add(side)  # people took away some, and what they decided the last one (§9 asks all the same)
         for value in self._sent(side, asked):
             if value not in before:
                 self._given.setdefault((side, book.pair.espocrm_id), {})[value] = self.timeline.now

@@ -126,6 +126,7 @@ class _Sync:
         self._unknown: list[Side] = []
         self._decided: dict[tuple[object, ...], Decision] = {}
         self._wrote_record = False
+        self._asked_again: set[Side] = set()
         self._locked: frozenset[str] | None = None
 
     # 1-2: load both sides
@@ -224,20 +225,36 @@ class _Sync:
             self.situation = replace(self.situation, case=case)
 
     async def _write_advoware(self, made: Plan) -> bool:
+        if self._is_too_old(Side.ADVOWARE, self.situation.advoware):
+            await self._read_advoware()
+            return True
         applied = await self._syncer.applier.rows(
             self._person, self._run, made.rows, self.situation.case.limits, self._rules.region
         )
         await self._take_in(applied, Side.ADVOWARE)
-        record = await self._syncer.advoware.get(self._person.bet_nr)
-        self._advoware = looks.look_advoware(record, self._advoware)
-        settled = self.situation.settled - {looks.ROWS}  # no second look has shown it like this yet
-        self.situation = replace(self.situation, advoware=record, settled=settled)
+        await self._read_advoware()
         return not applied.unknown and not applied.fused
+
+    async def _read_advoware(self) -> None:
+        record = await self._syncer.advoware.get(self._person.bet_nr)
+        before, self._advoware = self._advoware, looks.look_advoware(record, self._advoware)
+        settled = self.situation.settled
+        if looks.changed(before, self._advoware):  # no second look has shown it like this yet
+            settled -= {looks.ROWS}
+        self.situation = replace(self.situation, advoware=record, settled=settled)
+
+    def _is_too_old(self, side: Side, record: EspocrmRecord | AdvowareRecord) -> bool:
+        """It was read too long ago to be written over: something was waited for, much was written, or the answer took
+        long and shows how it was when it was asked for. Where all answers take long the second one must do."""
+        now = self._clock.now()
+        slow = now - record.asked_at > FRESH_SECONDS and side not in self._asked_again
+        self._asked_again |= {side} if slow else set()
+        return slow or now - record.answered_at > FRESH_SECONDS
 
     async def _write_espocrm(self, made: Plan) -> bool:
         if made.record is None:
             return False
-        if self._clock.now() - self.situation.espocrm.answered_at > FRESH_SECONDS:
+        if self._is_too_old(Side.ESPOCRM, self.situation.espocrm):
             await self._read_espocrm_anew()
             return True
         applied = await self._syncer.applier.record(
@@ -256,7 +273,6 @@ class _Sync:
         return not applied.unknown
 
     async def _read_espocrm_anew(self) -> None:
-        """It was read too long ago to be written over: much was written in Advoware, or a lock was waited for."""
         before = self.situation.espocrm
         await self._read_espocrm()
         if not looks.same_entries(before, self.situation.espocrm):

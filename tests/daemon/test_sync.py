@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
+from daemon.ports import Answer, Request
 from daemon.scan import LAST_SCAN_NOTE
 from daemon.simulators.espocrm import mail, phone
 from statemachine.case import Keep
 from statemachine.model import Side
 from statemachine.status import stamp
 from tests.daemon.house import House, house
-from tests.daemon.wires import json_answer
+from tests.daemon.wires import WorldWire, json_answer
 
 OFFICE, OTHER, MOBILE = "+493023125001", "+493023125002", "+491713920001"
 
@@ -421,3 +423,40 @@ async def test_a_side_that_empties_step_by_step_waits_until_each_step_was_seen_t
         await firm.look()
         assert await firm.state(pair) == ("conflict", "side_emptied")
         assert len(firm.rows(pair)) == 2
+
+
+async def test_what_an_answer_showed_that_took_long_is_looked_at_again_before_it_is_written_over(
+    tmp_path: Path,
+) -> None:
+    """§8, §13: an answer shows how it was when it was asked for, and staff went on meanwhile."""
+    async with house(tmp_path, 0, SYNC__CONFLICT_POLICY="manual") as firm:
+        pair = await _synced(firm)
+        row, wire = firm.row(pair, "030/23125-001"), firm.wires[Side.ADVOWARE]
+        firm.espo.edit_person(pair.espocrm_id, phones=[phone(OTHER, "Office", primary=True)])
+        slow = [lambda: firm.advoware.edit_row(row.id, tlf="030/23125-009")]
+        wire.fault = lambda r: _slowly(firm, wire, r, slow)
+        await firm.look()
+        assert await firm.state(pair) == ("conflict", "edit_edit")
+        assert (1, "030/23125-009") in firm.rows(pair)
+
+
+async def test_where_all_answers_take_long_the_second_one_must_do(tmp_path: Path) -> None:
+    async with house(tmp_path, 0) as firm:
+        pair = await _synced(firm)
+        for side in Side:
+            wire = firm.wires[side]
+            wire.fault = lambda r, wire=wire: _slowly(firm, wire, r, [lambda: None] * 99)  # type: ignore[misc]
+        _edit_both(firm, pair)
+        firm.espo.edit_person(pair.espocrm_id, mails=[mail("neu@example.de", primary=True)])
+        await firm.look()
+        assert await firm.state(pair) == ("clean", "")
+        assert firm.rows(pair) == [(1, OTHER), (4, "neu@example.de")]
+
+
+def _slowly(firm: House, wire: WorldWire, request: Request, meanwhile: list[Callable[[], object]]) -> Answer:
+    """The answer as it is now, some seconds later; what happens meanwhile happens once."""
+    answer = wire.pass_on(request)
+    if request.method == "GET" and meanwhile:
+        firm.clock.time += 5.0
+        meanwhile.pop()()
+    return answer

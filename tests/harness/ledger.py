@@ -95,6 +95,15 @@ class Ledger:
                 shown.texts[row.id] = own_text(row.bemerkung or "")
         return shown
 
+    def holders(self, pair: Pair) -> dict[Value, set[int]]:
+        """Value → ids of the rows that hold it now."""
+        found: dict[Value, set[int]] = {}
+        for row in self._advoware.rows(pair.bet_nr):
+            value = value_of(row.komm_kz, row.tlf)
+            if value is not None:
+                found.setdefault(value, set()).add(row.id)
+        return found
+
     # -- the beginning -----------------------------------------------------------------------------------------
 
     def _begin(self, book: Book) -> None:

@@ -30,7 +30,7 @@ from daemon.simulators.staff import Staff
 from daemon.store import SqliteStore
 from statemachine.model import Side
 from tests.harness.database import Reader, on_the_loop
-from tests.harness.ledger import ADVOWARE, ESPOCRM, Book, Ledger, Shown
+from tests.harness.ledger import ADVOWARE, ESPOCRM, Book, Fate, Ledger, Shown
 from tests.harness.misfortune import BLAMES_RECORD, Mood
 from tests.harness.pace import idle_slowly
 from tests.harness.trace import Trace
@@ -242,7 +242,7 @@ class Town:
             self.on_write(side, asked.method, asked.path, asked.body)
         self.trace.say("effect", f"{asked.method} {answer.status}", side, "late" if late else "")
         if before and book.taken[side] and not self._values(side, book):
-            book.emptied.add(side)  # people took away some, and what they decided the last one (§9 asks all the same)
+            book.emptied.add(side)  # people took away some, their decision the last one: §9 asks all the same
         for value in self._sent(side, asked):
             if value not in before:
                 self._given.setdefault((side, book.pair.espocrm_id), {})[value] = self.timeline.now
@@ -286,10 +286,19 @@ class Town:
                 book.texts.pop(row_id, None)
         if asked.method == "DELETE" or not str(body.get("tlf") or "").strip():
             book.texts.pop(row_id, None)
+            self._empties_the_last(book, row_id, basis)
         elif now is not None and now[0].strip() and now[0] != body["tlf"] and not ran_over:
             for kind in (EMAIL, PHONE_KIND):
                 if same(kind, now[0]) == same(kind, body["tlf"]) and ("@" in now[0]) == (kind == EMAIL):
                     self.violations.append(f"row {row_id} was re-spelled")
+
+    def _empties_the_last(self, book: Book, row_id: int, basis: float) -> None:
+        """A change of type empties a number's old row because the new one holds it; somebody has just changed that."""
+        held = [value for value, rows in self.ledger.holders(book.pair).items() if rows == {row_id}]
+        changed = any(start > basis for start, _, side, _, _ in book.edits if side == ADVOWARE)
+        must = [value for value in held if book.fates.get(value) is Fate.MUST]
+        if changed and must:
+            self.ledger.excuse(book, must, "its other row was changed a moment ago")
 
     def _follows_half_an_array(self, book: Book, asked: sim.Request, run: str) -> None:
         """An answer of EspoCRM that hid an unchanged item though nobody was saving (never observed there) can make a

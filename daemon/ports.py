@@ -325,6 +325,10 @@ class Store(Protocol):
         """What the policy decided, before anything is written because of it; ``finish`` closes them."""
         ...
 
+    async def note_agreed(self, espocrm_id: str, bet_nr: int, base: Base) -> None:
+        """On what both sides were seen to agree, before anything is written; ``finish`` brings the whole base."""
+        ...
+
     async def forget_pending(self, espocrm_id: str, back: Sequence[Pending]) -> None:
         """These were there again in a look of a run that did not come to its end (§9)."""
         ...

@@ -25,6 +25,7 @@ from daemon.publish import Publisher
 from daemon.result import SyncResult, result_of
 from daemon.steadiness import Steadiness
 from statemachine import looks, plan, status
+from statemachine.advance import agreed_so_far
 from statemachine.case import Case, Decision, Outcome, Seen, Variant
 from statemachine.decide import POLICY, same_conflict
 from statemachine.errors import ClockSet, HopelessRecord, KommsyncError, RecordTrouble
@@ -126,6 +127,7 @@ class _Sync:
         self._unknown: list[Side] = []
         self._decided: dict[tuple[object, ...], Decision] = {}
         self._wrote_record = False
+        self._agreed_is_noted = False
         self._asked_again: set[Side] = set()
         self._locked: frozenset[str] | None = None
 
@@ -201,6 +203,7 @@ class _Sync:
         if made.questions:
             await self._ask_who_shares(made)
             return True
+        await self._note_agreed(made)
         await self._note_decisions(made)
         if made.rows and not self._wrote_record:
             return await self._write_advoware(made)
@@ -209,6 +212,13 @@ class _Sync:
         if made.record is not None and (not self._wrote_record or self.situation.one_at_a_time):
             return await self._write_espocrm(made)
         return False
+
+    async def _note_agreed(self, made: Plan) -> None:
+        """Once, before the first write; from then on the journal knows."""
+        base = None if self._agreed_is_noted else agreed_so_far(self._case.base, made.base)
+        self._agreed_is_noted = True
+        if base is not None:
+            await self._store.note_agreed(self._person.espocrm_id, self._person.bet_nr, base)
 
     async def _note_decisions(self, made: Plan) -> None:
         """What loses by the policy is in the history before it is overwritten, whatever becomes of this run (§5)."""

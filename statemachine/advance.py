@@ -39,6 +39,23 @@ def advance(draft: Draft) -> Base:
     )
 
 
+def agreed_so_far(before: Base, after: Base) -> Base | None:
+    """``before`` with all that ``after`` knows better, for the store before anything is written: if the run then breaks
+    off and one side is edited, the other one is known not to have changed. What ended is kept, and so is what only the
+    end of a run may change. None: nothing new."""
+    held = {row.id for link in after.links for row in link.rows}
+    still = {link.key for link in after.links}
+    ended = (link for link in before.links if link.key not in still)
+    links = (*after.links, *(link for link in ended if not any(row.id in held for row in link.rows)))
+    if {_essence(link) for link in links} == {_essence(link) for link in before.links}:
+        return None
+    return replace(before, links=links, counter=after.counter)
+
+
+def _essence(link: Link) -> tuple[str, str, tuple[tuple[int, str], ...]]:
+    return link.key, link.value, tuple((row.id, row.tlf) for row in link.rows)
+
+
 def _type_waits(draft: Draft) -> bool:
     """A user's wish for another type that could not be carried out yet must still look like one next time (§5)."""
     ties = (d.tie for d in draft.diff.differences if d.tie.link and d.tie.link.key in draft.keeps_base)

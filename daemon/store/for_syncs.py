@@ -12,7 +12,7 @@ from daemon.ports import Finish, GuardLimits, Person
 from daemon.store import casefile, conflicts, fuses, journal, leases, links, looks, notes, people
 from daemon.store.engine import Engine
 from statemachine.case import Case, Decision, Fuse, Keep, Limits, Outcome, Pending, Seen, Shown, Write
-from statemachine.model import Kind, Side
+from statemachine.model import Base, Kind, Side
 from statemachine.standing import Event
 from statemachine.states import State
 
@@ -126,6 +126,9 @@ class ForSyncs:
 
     async def note_decisions(self, espocrm_id: str, bet_nr: int, decisions: Sequence[Decision]) -> None:
         await self._engine.write(conflicts.note, espocrm_id, bet_nr, decisions)
+
+    async def note_agreed(self, espocrm_id: str, bet_nr: int, base: Base) -> None:
+        await self._engine.write(links.write, espocrm_id, bet_nr, base)
 
     async def forget_pending(self, espocrm_id: str, back: Sequence[Pending]) -> None:
         await self._engine.write(casefile.forget_pending, espocrm_id, back)

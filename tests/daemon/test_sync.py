@@ -460,3 +460,27 @@ def _slowly(firm: House, wire: WorldWire, request: Request, meanwhile: list[Call
         firm.clock.time += 5.0
         meanwhile.pop()()
     return answer
+
+
+async def test_what_both_sides_agreed_on_is_known_whatever_becomes_of_the_run(tmp_path: Path) -> None:
+    """§8: the base advances link by link; a write of another entry that did not come off must not hold it back."""
+    async with house(tmp_path, 0, SYNC__CONFLICT_POLICY="manual") as firm:
+        pair = await _synced(firm)
+        row, wire = firm.row(pair, "030/23125-001"), firm.wires[Side.ADVOWARE]
+        firm.advoware.edit_row(row.id, tlf="030/23125-002")
+        firm.espo.edit_person(
+            pair.espocrm_id,
+            phones=[phone(OTHER, "Office", primary=True)],
+            mails=[mail("neu@example.de", primary=True)],
+        )
+        wire.fault = lambda r: json_answer({}, 403) if r.method == "PUT" else None
+        await firm.poll()
+        await firm._work()
+        assert (await firm.state(pair))[0] == "permanently_failed"
+        wire.fault = lambda _: None
+        firm.advoware.edit_row(row.id, tlf="030/23125-009")
+        await firm.app.outside.store.ask([pair.espocrm_id], "test")
+        await firm.look()
+        assert await firm.state(pair) == ("clean", "")
+        assert firm.phones(pair) == [("Office", "+493023125009")]
+        assert firm.mails(pair) == ["neu@example.de"]

@@ -237,6 +237,20 @@ def test_the_written_side_of_one_direction_may_be_empty() -> None:
     assert world.case.vanished == ()
 
 
+def test_a_side_that_empties_in_steps_is_asked_about_when_each_was_seen_twice() -> None:
+    """§9: until then nothing follows, not even from the first step."""
+    world = three()
+    world.remove_row(101)
+    world.run()
+    world.wait(100)
+    empty_advoware(world)
+    plan = world.run().plan
+    assert (plan.conflicts, plan.record) == ((), None)
+    assert {entry.problem for entry in plan.entries} == {"waits"}
+    assert plan.look_again_at is not None
+    assert world.sync()[-1].ended == "conflict"
+
+
 def test_both_sides_emptied_is_no_question() -> None:
     world = three()
     empty_espocrm(world)

@@ -26,8 +26,9 @@ class Effect(StrEnum):
 
 
 def of(situation: Situation) -> Iterator[tuple[Write, Effect]]:
-    """Every unsettled write that happened, oldest first, with its effect."""
-    unsettled = [_with_its_row(w, situation) for w in situation.case.writes if not w.settled]
+    """Every unsettled write that happened, oldest first, with its effect; and what shows itself late."""
+    writes = (w for w in situation.case.writes if not w.settled or _may_come_late(w, situation))
+    unsettled = [_with_its_row(w, situation) for w in writes]
     open_ = [w for w in unsettled if _happened(w, situation)]
     for place, write in enumerate(open_):
         later = next((w for w in open_[place + 1 :] if target(w) == target(write)), None)
@@ -126,6 +127,18 @@ def _item_shows(write: Write, situation: Situation) -> bool:
         return not before and _PART[write.kind] in situation.settled
     moved = not _like(write.before, [write.after], write, situation)
     return bool(after) and (not before if moved else any(_same_flags(one, write.after) for one in after))
+
+
+def _may_come_late(write: Write, situation: Situation) -> bool:
+    """An item's new value whose answer never came, while its entry is as it was before: it may show itself now, and is
+    nobody's edit then."""
+    unknown = write.outcome in (Outcome.UNKNOWN, None) and write.side is Side.ESPOCRM
+    if not unknown or write.before is None or write.after is None:
+        return False
+    before, after = _value(write.before, write, situation), _value(write.after, write, situation)
+    values = (link.value for link in situation.case.base.links if link.key == write.link_key)
+    waits = any(situation.canonical(value, write.kind) == before for value in values)
+    return waits and before != after and write.at >= situation.now - situation.rules.late_effect
 
 
 def _no_item_effect(write: Write, later: Write | None, situation: Situation) -> bool:

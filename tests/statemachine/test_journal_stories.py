@@ -685,3 +685,36 @@ def test_a_number_that_is_being_retyped_keeps_both_rows_when_a_list_leaves_them_
     world.sync()
     assert (phones(world), live(world)) == ([E_TWO], [E_TWO])
     world.quiet()
+
+
+@pytest.mark.parametrize("policy", list(Policy))
+@pytest.mark.parametrize("then", [ONE, TWO, THREE])
+def test_a_late_effect_in_espocrm_is_nobodys_edit(policy: Policy, then: str) -> None:
+    """§8: what staff enter in Advoware meanwhile is the only edit, and no conflict."""
+    world = agreed(ONE, "max@example.de", rules=replace(RULES, conflict_policy=policy))
+    world.edit_row(101, tlf=TWO)
+    world.faults = {world.count + 1: "nothing"}
+    world.run()
+    late = world.sent[-1]
+    assert isinstance(late, PutRecord)
+    world.write_record(late)
+    world.edit_row(101, tlf=then)
+    world.wait(70).sync()
+    assert phones(world) == [{ONE: E_ONE, TWO: E_TWO, THREE: E_THREE}[then]]
+    assert (live(world), world.case.conflicts) == ([then], ())
+    world.quiet()
+
+
+def test_what_a_user_enters_later_is_his_edit_though_we_tried_it_once() -> None:
+    """§8: after [late_effect_seconds], or once the entry has moved on."""
+    for wait, meanwhile in ((RULES.late_effect + 10, None), (70.0, THREE)):
+        world = one()
+        world.edit_row(101, tlf=TWO, bemerkung="")
+        world.faults = {world.count + 1: "nothing"}
+        world.run()
+        world.edit_row(101, tlf=meanwhile or ONE)
+        if meanwhile:
+            world.sync()
+        world.edit_item(world.phones[0].value, value=E_TWO)
+        world.wait(wait).sync()
+        assert phones(world) == [E_TWO]

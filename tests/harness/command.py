@@ -201,5 +201,6 @@ def _bug(task: tuple[str, int]) -> tuple[str, bool]:
 
 def _real(kills: int, seed: int) -> int:
     outcome = real.run(kills, seed)
+    print("\n".join(outcome.lines))
     print(f"seed {seed}: {outcome}")
     return len(outcome.violations)

@@ -11,7 +11,7 @@ from statemachine.case import Conflict, ConflictKind, Decision, Fuse, Keep, Noti
 from statemachine.decide import Action
 from statemachine.diff import Difference
 from statemachine.draft import PASSING, Draft, Entry
-from statemachine.model import Base, Side
+from statemachine.model import Base, Link, Side
 from statemachine.rules import Direction
 from statemachine.situation import Situation
 
@@ -86,9 +86,13 @@ class Verdicts:
             return False
         wanted = conflict.espocrm if decision.keep is Keep.ESPOCRM else conflict.advoware
         link = next((link for link in self._draft.base.links if link.key == conflict.link_key), None)
-        if link is None or wanted is None:
-            return link is None and wanted is None
+        if link is None or wanted is None or self._is_over(link):
+            return wanted is None and (link is None or self._is_over(link))
         return self._s.canonical(link.value, link.kind) == self._s.canonical(wanted, link.kind)
+
+    def _is_over(self, link: Link) -> bool:
+        """Both sides were read without it, while the answer to our own write never came."""
+        return any(e.action is Action.DROP and e.tie.link == link for e in self._draft.entries)
 
     def _left_over(self) -> list[Decision]:
         """Decisions whose conflict is no longer there."""

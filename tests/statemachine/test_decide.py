@@ -168,6 +168,21 @@ def test_a_decision_for_other_values_is_void(change: Callable[[World], None], ke
     assert world.case.decisions == ()
 
 
+def test_a_decision_carried_out_without_an_answer_is_done() -> None:
+    """§5, §8: killed while EspoCRM takes the edited item out; then both sides are read without it."""
+    world = one(MANUAL)
+    adv_delete(world)
+    edit(world)
+    world.sync()
+    world.decide(Keep.ADVOWARE)
+    world.faults[world.count] = "after"
+    runs = world.sync()
+    assert runs[0].ended == "crashed"
+    assert [outcome for _, outcome in runs[-1].plan.decided] == ["done"]
+    assert not [decision for run in runs for decision in run.plan.void]
+    assert world.item_values() == ["max@example.de"]
+
+
 def test_a_decision_waits_with_its_entry() -> None:
     """§5: what cannot be carried out yet stays decided, and its conflict open."""
     world = one(MANUAL)

@@ -67,14 +67,21 @@ def _with_its_row(write: Write, situation: Situation) -> Write:
     if same[0].id != write.id or any(w.outcome is Outcome.DONE for w in same):
         return write
     linked = {row.id for link in situation.case.base.links for row in link.rows}
-    rows = [r for r in situation.advoware.rows if r.id not in linked and r.bemerkung == write.after.bemerkung]
-    if marker.read(write.after.bemerkung)[0] is None:
-        rows = [r for r in rows if r.tlf == write.after.value]
+    rows = [r for r in situation.advoware.rows if r.id not in linked and _left_by(write.after, r)]
     if not rows:
         return write
     value = write.after.value
     made = min(rows, key=lambda r: (r.tlf != value, r.id))
     return replace(write, advoware_id=made.id, outcome=Outcome.DONE)
+
+
+def _left_by(sent: Shown, row: Kommunikation) -> bool:
+    """Its marker tells, though staff changed the value or the text beside it; without one nothing may differ."""
+    mark = marker.read(sent.bemerkung)[0]
+    same_text, same_value = row.bemerkung == sent.bemerkung, row.tlf == sent.value
+    if mark is None:
+        return same_text and same_value
+    return same_text or (same_value and marker.read(row.bemerkung)[0] == mark)
 
 
 def _row_shows(write: Write, situation: Situation) -> bool:

@@ -718,3 +718,17 @@ def test_what_a_user_enters_later_is_his_edit_though_we_tried_it_once() -> None:
         world.edit_item(world.phones[0].value, value=E_TWO)
         world.wait(wait).sync()
         assert phones(world) == [E_TWO]
+
+
+def test_a_lost_row_is_known_by_its_marker_when_staff_wrote_beside_it() -> None:
+    """§8: nobody entered it in Advoware; when its item is taken away it goes, too."""
+    world = one()
+    world.phone(E_TWO)
+    world.faults = {world.count: "after"}
+    world.run()
+    (lost,) = [row for row in world.rows.values() if row.tlf == E_TWO]
+    world.edit_row(lost.id, bemerkung=f"{lost.bemerkung} Durchwahl")
+    world.remove_item(E_TWO)
+    world.sync()
+    assert (phones(world), live(world)) == ([E_ONE], [ONE])
+    world.quiet()

@@ -127,6 +127,7 @@ class _Sync:
         self._unknown: list[Side] = []
         self._decided: dict[tuple[object, ...], Decision] = {}
         self._wrote_record = False
+        self._is_doubtful = False
         self._agreed_is_noted = False
         self._asked_again: set[Side] = set()
         self._locked: frozenset[str] | None = None
@@ -150,6 +151,7 @@ class _Sync:
         self._record = arrival.espocrm
         if arrival.espocrm is not None:
             self._espocrm = looks.look_espocrm(arrival.espocrm, self._case.seen_espocrm)
+            self._is_doubtful = looks.unannounced(self._case.seen_espocrm, self._espocrm)
         if arrival.advoware is not None:
             self._advoware = looks.look_advoware(arrival.advoware, self._case.seen_advoware)
         if not isinstance(arrival, Gone):
@@ -349,6 +351,9 @@ class _Sync:
     # 7: remember everything in one transaction
 
     async def _remember(self, made: Plan) -> SyncResult:
+        if self._is_doubtful:
+            settled_at = self._clock.now() + self._rules.settle
+            made = replace(made, look_again_at=min(made.look_again_at or settled_at, settled_at))
         end = ending(
             made, self.situation, tuple(self._decided.values()), bool(self._unknown), self._clock.now()
         )

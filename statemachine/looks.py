@@ -59,6 +59,15 @@ def changed(before: Seen | None, after: Seen) -> bool:
     return before is None or _fingerprints(before) != _fingerprints(after)
 
 
+def unannounced(before: Seen | None, after: Seen) -> bool:
+    """Whether an array shows something else although EspoCRM says that nobody has saved since the last look: one of the
+    two answers was not whole, or a shared value was changed in another record (facts EspoCRM §5)."""
+    if before is None or (before.stamp, before.version) != (after.stamp, after.version):
+        return False
+    known, now = _fingerprints(before), _fingerprints(after)
+    return any(part in known and known[part] != now[part] for part in (EMAILS, PHONES))
+
+
 def same_entries(one: EspocrmRecord, other: EspocrmRecord) -> bool:
     """Whether two reads show the same entries and the same Beteiligter, whatever the sync fields say."""
     return (one.bet_nr, _items(one.emails), _items(one.phones)) == (

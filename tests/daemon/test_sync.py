@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from pathlib import Path
 
@@ -451,6 +452,34 @@ async def test_where_all_answers_take_long_the_second_one_must_do(tmp_path: Path
         await firm.look()
         assert await firm.state(pair) == ("clean", "")
         assert firm.rows(pair) == [(1, OTHER), (4, "neu@example.de")]
+
+
+async def test_an_array_that_changed_though_nobody_saved_is_looked_at_again(tmp_path: Path) -> None:
+    """§8: no list will name the record again, so a truncated answer would hide an entry that is not linked yet."""
+    async with house(tmp_path, 0, ESPOCRM__WRITE_STATUS_FIELDS="false") as firm:
+        pair = await _synced(firm)
+        both = [phone(OFFICE, "Office", primary=True), phone(MOBILE, "Mobile")]
+        firm.espo.edit_person(pair.espocrm_id, phones=both)
+        advoware, espocrm = firm.wires[Side.ADVOWARE], firm.wires[Side.ESPOCRM]
+        advoware.fault = lambda r: json_answer({}, 403) if r.method == "POST" else None
+        await firm.look()
+        assert (await firm.state(pair))[0] == "permanently_failed"
+        advoware.fault = lambda _: None
+        cut = [None]
+        espocrm.fault = lambda r: _without_the_second(espocrm, r, cut)
+        await firm.app.outside.store.ask([pair.espocrm_id], "test")
+        await firm.settle()
+        assert not cut
+        assert (3, MOBILE) in firm.rows(pair)
+
+
+def _without_the_second(wire: WorldWire, request: Request, cut: list[None]) -> Answer | None:
+    """One single GET shows the first number only."""
+    if request.method != "GET" or request.query or not cut or "CBeteiligte/" not in request.url:
+        return None
+    cut.pop()
+    shown = json.loads(wire.pass_on(request).body)
+    return json_answer({**shown, "phoneNumberData": shown["phoneNumberData"][:1]})
 
 
 def _slowly(firm: House, wire: WorldWire, request: Request, meanwhile: list[Callable[[], object]]) -> Answer:

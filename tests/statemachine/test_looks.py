@@ -145,3 +145,26 @@ def test_a_write_from_the_future_was_long_ago() -> None:
     write = Write(1, "c", 1000.0, Side.ADVOWARE, "put", Variant.VAR3, Kind.PHONE, "L1", 101, None, None)
     case = Case(writes=(write, replace(write, id=2, at=2000.0)))
     assert [one.at for one in looks.on_our_clock(case, 0.0, 1000.0).writes] == [1000.0, 0.0]
+
+
+@pytest.mark.parametrize(
+    ("change", "doubtful"),
+    [
+        (lambda w: w.phones.clear(), True),
+        (lambda w: w.emails.clear(), True),
+        (lambda w: w.fields.update(syncStatus="dirty"), False),
+        (lambda w: (w.phones.clear(), setattr(w, "stamp", 99)), False),
+        (lambda w: None, False),
+    ],
+)
+def test_an_array_that_changed_under_the_same_stamp_is_doubtful(
+    change: Callable[[World], object], doubtful: bool
+) -> None:
+    """§8: no list will ever name that record because of it."""
+    w = world()
+    before = looks.look_espocrm(w.espocrm(), None)
+    change(w)
+    after = looks.look_espocrm(w.espocrm(), before)
+    assert looks.unannounced(before, after) is doubtful
+    assert not looks.unannounced(None, after)
+    assert not looks.unannounced(replace(before, parts=()), after), "seen on another clock: not seen"

@@ -43,6 +43,11 @@ FROM_THE_FUTURE = (
     f"SELECT espocrm_id FROM persons INDEXED BY persons_due WHERE state IN ('dirty', 'failed') AND {_DUE_LATER}",  # noqa: S608
     f"SELECT espocrm_id FROM persons INDEXED BY persons_reset WHERE state = 'permanently_failed' AND {_DUE_LATER}",  # noqa: S608
 )
+#: Whoever was to be picked at once when the clock was ahead, dirty since long before.
+DUE_AT_ONCE_IN_THE_FUTURE = (
+    "SELECT p.espocrm_id FROM persons p INDEXED BY persons_due WHERE p.state IN ('dirty', 'failed')"
+    " AND p.due_at > ?1 + 1 AND EXISTS (SELECT 1 FROM transitions t WHERE t.bet_nr = p.bet_nr AND t.at = p.due_at)"
+)
 LOOKED_IN_THE_FUTURE = "UPDATE looks SET advoware_at = ?1 WHERE advoware_at > ?1 + 1"
 
 
@@ -95,6 +100,8 @@ def _set_right(turn: Turn) -> None:
         "UPDATE persons SET due_at = ?2 + (due_at - since), since = ?2 WHERE espocrm_id = ?1",
         ((row[0], turn.now) for row in found),
     )
+    at_once = turn.rows(DUE_AT_ONCE_IN_THE_FUTURE, turn.now)
+    turn.many("UPDATE persons SET due_at = ?2 WHERE espocrm_id = ?1", ((row[0], turn.now) for row in at_once))
     turn.do(LOOKED_IN_THE_FUTURE, turn.now)
 
 

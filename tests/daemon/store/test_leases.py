@@ -11,6 +11,7 @@ from daemon.ports import Finish
 from daemon.store import SqliteStore, conflicts, counts, desk, fuses, journal, leases, links, notices, people
 from statemachine.case import Parked
 from statemachine.model import Side
+from statemachine.standing import Event
 from statemachine.states import State, Trigger
 from tests.daemon.store.building import START, HandClock, Opener, base, done, lease_one, link, seen, synced
 
@@ -109,6 +110,22 @@ async def test_nobody_waits_for_a_clock_that_was_set_back(store: SqliteStore, cl
     assert await store.reset_due(5) == 1
 
 
+async def test_who_was_asked_for_while_the_clock_was_ahead_is_due_at_once(
+    store: SqliteStore, clock: HandClock
+) -> None:
+    """It has been dirty since before that, so only the log row tells when it was due."""
+    await store.discover("a", 1, None)
+    await store.discover("b", 2, None)
+    await lease_one(store, "b")
+    await store.move("b", Event(Trigger.LOOK_AGAIN, "second_look", START + 90))
+    clock.time = START + 86400
+    await store.ask(["a"], "retry")
+    clock.time = START + 1
+    assert await store.lease("me", 5) == []
+    await store.reset_due(5)
+    assert [person.espocrm_id for person in await store.lease("me", 5)] == ["a"]
+
+
 async def test_the_sweep_goes_round_by_the_oldest_look(store: SqliteStore) -> None:
     for number, name in enumerate("abc"):
         await store.discover(name, number + 1, None)
@@ -140,6 +157,7 @@ async def test_the_scan_goes_by_id(store: SqliteStore) -> None:
         (leases.PARKED_LONG_AGO, "findings_by_what"),
         (leases.FROM_THE_FUTURE[0], "persons_due"),
         (leases.FROM_THE_FUTURE[1], "persons_reset"),
+        (leases.DUE_AT_ONCE_IN_THE_FUTURE, "persons_due"),
         (leases.LOOKED_IN_THE_FUTURE, "looks_sweep"),
         (leases.SWEEP, "looks_sweep"),
         (leases.SCAN, "PRIMARY KEY"),

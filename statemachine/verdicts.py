@@ -7,11 +7,11 @@ stays open and the decision waits with it. One that was made for other values is
 from __future__ import annotations
 
 from statemachine import decide
-from statemachine.case import Conflict, ConflictKind, Decision, Fuse, Keep, Notice
+from statemachine.case import Conflict, ConflictKind, Decision, Fuse, Keep, Notice, Outcome, Write
 from statemachine.decide import Action
 from statemachine.diff import Difference
 from statemachine.draft import PASSING, Draft, Entry
-from statemachine.model import Base, Link, Side
+from statemachine.model import Base, Side
 from statemachine.rules import Direction
 from statemachine.situation import Situation
 
@@ -80,19 +80,18 @@ class Verdicts:
                 )
 
     def _carried_out(self, decision: Decision) -> bool:
-        """An earlier run did it and could not say so any more (a crash, an outage)."""
+        """An earlier run did it and could not say so any more (a crash, an outage), whatever was done since."""
         conflict = decision.conflict
         if decision.keep is Keep.BOTH or conflict.link_key is None:
             return False
+        if any(_overwrote(write, decision) for write in self._s.case.writes):
+            return True
         wanted = conflict.espocrm if decision.keep is Keep.ESPOCRM else conflict.advoware
-        link = next((link for link in self._draft.base.links if link.key == conflict.link_key), None)
-        if link is None or wanted is None or self._is_over(link):
-            return wanted is None and (link is None or self._is_over(link))
-        return self._s.canonical(link.value, link.kind) == self._s.canonical(wanted, link.kind)
-
-    def _is_over(self, link: Link) -> bool:
-        """Both sides were read without it, while the answer to our own write never came."""
-        return any(e.action is Action.DROP and e.tie.link == link for e in self._draft.entries)
+        return wanted is not None and any(
+            self._s.canonical(link.value, link.kind) == self._s.canonical(wanted, link.kind)
+            for link in self._draft.base.links
+            if link.key == conflict.link_key
+        )
 
     def _left_over(self) -> list[Decision]:
         """Decisions whose conflict is no longer there."""
@@ -128,6 +127,20 @@ def dissolving(situation: Situation, base: Base) -> dict[str, Decision]:
         and both[link.key].conflict.advoware in {rows.get(row.id) for row in link.rows}
         and any(both[link.key].conflict.espocrm == item.value for item in situation.espocrm.items(link.kind))
     }
+
+
+def _overwrote(write: Write, decision: Decision) -> bool:
+    """A write that took away the value that lost, or may have, as its answer never came."""
+    conflict = decision.conflict
+    side, lost = Side.ESPOCRM, conflict.espocrm
+    if decision.keep is Keep.ESPOCRM:
+        side, lost = Side.ADVOWARE, conflict.advoware
+    return (
+        write.before is not None
+        and (write.link_key, write.side, write.before.value) == (conflict.link_key, side, lost)
+        and write.at >= decision.at
+        and write.outcome not in (Outcome.REFUSED, Outcome.NOT_SENT)
+    )
 
 
 def _touched(entry: Entry, conflict: Conflict) -> bool:

@@ -183,6 +183,24 @@ def test_a_decision_carried_out_without_an_answer_is_done() -> None:
     assert world.item_values() == ["max@example.de"]
 
 
+def test_a_decision_that_was_carried_out_stays_so_whatever_comes_after() -> None:
+    """§5, §8: two runs in a row are killed, and the entry is edited in between."""
+    world = one(MANUAL)
+    adv_edit(world)
+    edit(world)
+    world.sync()
+    world.decide(Keep.ESPOCRM)
+    world.faults[world.count] = "after"
+    assert world.run().ended == "crashed"
+    world.edit_item(ESPO, value="+495118888880")
+    world.faults[world.count] = "after"
+    assert world.run().ended == "crashed"
+    world.edit_item("+495118888880", value="+495118888881")
+    runs = world.sync()
+    assert [outcome for _, outcome in runs[-1].plan.decided] == ["done"]
+    assert not [decision for run in runs for decision in run.plan.void]
+
+
 def test_a_decision_waits_with_its_entry() -> None:
     """§5: what cannot be carried out yet stays decided, and its conflict open."""
     world = one(MANUAL)

@@ -52,15 +52,15 @@ class RowPlan:
         self._put(row, variant, link_key, tlf=value, bemerkung=self._bemerkung(value, komm_kz, row.text))
 
     def mark(self, row: Row, link_key: str | None, gives: str) -> None:
-        """A marker for a row whose value is about to go to EspoCRM. Where it may not fit, a row of unknown kommKz is
-        written as it is: the answer shows the true kommKz, which decides the type in EspoCRM (§3)."""
+        """A marker for a row whose value is about to go to EspoCRM. Where it may not fit, or is there already and the
+        answer to it was lost, a row of unknown kommKz is written as it is: the answer shows the true kommKz, which
+        decides the type in EspoCRM (§3)."""
         wanted = self._bemerkung(gives, self._komm_kz(row), row.text)
-        if wanted == row.text:
-            if not row.certain:
-                self._put(row, Variant.MARKER, link_key)
-                self._reveals.add(row.id)
-        elif not marker.same(wanted, row.now.bemerkung):
+        if wanted != row.text and not marker.same(wanted, row.now.bemerkung):
             self._put(row, Variant.MARKER, link_key, bemerkung=wanted)
+        elif not row.certain:
+            self._put(row, Variant.MARKER, link_key)
+            self._reveals.add(row.id)
 
     def online(self, row: Row, online: bool, link_key: str | None) -> None:
         """primary/online (§5)."""

@@ -7,13 +7,17 @@ stays open and the decision waits with it. One that was made for other values is
 from __future__ import annotations
 
 from statemachine import decide
-from statemachine.case import Conflict, ConflictKind, Decision, Fuse, Keep, Notice, Outcome, Write
+from statemachine.case import Conflict, ConflictKind, Decision, Fuse, Keep, Notice, Outcome, Variant, Write
 from statemachine.decide import Action
 from statemachine.diff import Difference
 from statemachine.draft import PASSING, Draft, Entry
 from statemachine.model import Base, Side
 from statemachine.rules import Direction
 from statemachine.situation import Situation
+
+_WITHOUT_EFFECT = (Outcome.REFUSED, Outcome.NOT_SENT)
+#: What follows from a decision about an emptied side: the other one is emptied as well, or all is written back.
+_EMPTIES_OR_GIVES_BACK = (Variant.VAR2, Variant.VAR3, Variant.RESTORE)
 
 
 class Verdicts:
@@ -82,7 +86,7 @@ class Verdicts:
     def _carried_out(self, decision: Decision) -> bool:
         """An earlier run did it and could not say so any more (a crash, an outage), whatever was done since."""
         conflict = decision.conflict
-        if decision.keep is Keep.BOTH or conflict.link_key is None:
+        if decision.keep is Keep.BOTH or (conflict.link_key is None and conflict.emptied is None):
             return False
         if any(_overwrote(write, decision) for write in self._s.case.writes):
             return True
@@ -130,17 +134,16 @@ def dissolving(situation: Situation, base: Base) -> dict[str, Decision]:
 
 
 def _overwrote(write: Write, decision: Decision) -> bool:
-    """A write that took away the value that lost, or may have, as its answer never came."""
+    """A write that took away what lost, or may have, as its answer never came."""
     conflict = decision.conflict
     side, lost = Side.ESPOCRM, conflict.espocrm
     if decision.keep is Keep.ESPOCRM:
         side, lost = Side.ADVOWARE, conflict.advoware
-    return (
-        write.before is not None
-        and (write.link_key, write.side, write.before.value) == (conflict.link_key, side, lost)
-        and write.at >= decision.at
-        and write.outcome not in (Outcome.REFUSED, Outcome.NOT_SENT)
-    )
+    if write.side is not side or write.at < decision.at or write.outcome in _WITHOUT_EFFECT:
+        return False
+    if conflict.emptied is not None:
+        return write.variant in _EMPTIES_OR_GIVES_BACK
+    return write.before is not None and (write.link_key, write.before.value) == (conflict.link_key, lost)
 
 
 def _touched(entry: Entry, conflict: Conflict) -> bool:

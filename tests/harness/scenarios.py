@@ -344,6 +344,7 @@ _add(
     "two_people_get_the_same_number",
     people(person([("Office", A)], [(1, A)]), person([("Office", B)], [(1, B)])),
     lambda s: s.at(T, s.row(1, C), s.row(2, C, who=1)),
+    same_end=False,
 )
 _add(
     "shared_number_changes_its_type",

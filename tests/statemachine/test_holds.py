@@ -187,6 +187,21 @@ def test_partial_re_typing_does_not_answer_the_question(side: Side, empty: Calla
     assert world.history == []
 
 
+@pytest.mark.parametrize("keep", [Keep.ESPOCRM, Keep.ADVOWARE])
+def test_a_decision_about_an_emptied_side_is_done_though_the_daemon_died_over_it(keep: Keep) -> None:
+    world = three()
+    empty_espocrm(world)
+    world.sync()
+    world.decide(keep)
+    world.faults[world.count] = "after"
+    if keep is Keep.ESPOCRM:
+        world.faults |= {world.count + 1: "after", world.count + 2: "after"}
+    runs = world.sync()
+    assert runs[0].ended == "crashed"
+    assert [outcome for _, outcome in runs[-1].plan.decided] == ["done"]
+    assert not [decision for run in runs for decision in run.plan.void]
+
+
 def test_a_decision_about_a_filled_side_is_void() -> None:
     world = three()
     empty_espocrm(world)

@@ -720,6 +720,17 @@ def test_what_a_user_enters_later_is_his_edit_though_we_tried_it_once() -> None:
         assert phones(world) == [E_TWO]
 
 
+@pytest.mark.parametrize("fault", ["after", "unknown"])
+def test_a_marker_without_an_answer_is_asked_again_for_the_kind(fault: str) -> None:
+    """§3, §8: the answer shows the true kommKz, and EspoCRM's type follows from it."""
+    world = one()
+    world.row(TWO, 10)
+    world.faults[world.count] = fault
+    world.sync()
+    assert [item.type for item in world.phones if item.value == E_TWO] == ["Other"]
+    world.quiet()
+
+
 def test_a_lost_row_is_known_by_its_marker_when_staff_wrote_beside_it() -> None:
     """§8: nobody entered it in Advoware; when its item is taken away it goes, too."""
     world = one()

@@ -194,6 +194,7 @@ class _Reaper:
             people.cancel()
             await _end(self._town, self._config, process, signal.SIGKILL)
         self._town.trace.say("fate", "killed")
+        self._town.forget_unsaved()
         self._count(life)
 
     async def _until_its_end(self, life: Life) -> None:

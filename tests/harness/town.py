@@ -207,6 +207,24 @@ class Town:
         answered = self._answered.get((side, book.pair.espocrm_id), -1.0) if side == ADVOWARE else -1.0
         return answered >= moment or (found is not None and found[0] > moment)
 
+    def forget_unsaved(self) -> None:
+        """The process is dead: what it had read or was answered, and not yet put down, nobody knows any more. An item
+        that was added and then taken away by people before it was read again looks as if it had never come (§8)."""
+        rows = self.query("SELECT espocrm_id, at, outcome, body FROM writes WHERE settled = 0")
+        for person, at, outcome, body in rows:
+            write = json.loads(body)
+            self._last_read.pop((write["side"], person), None)
+            if outcome is None:
+                self._answered.pop((write["side"], person), None)
+            if write["before"] is None and write["after"] is not None and person in self.ledger.books:
+                value = (write["kind"], same(write["kind"], write["after"]["value"]))
+                self._excuse_taken(self.ledger.books[person], write["side"], value, at)
+
+    def _excuse_taken(self, book: Book, side: str, value: tuple[str, str], since: float) -> None:
+        taken = book.taken[side].get(value)
+        if taken is not None and self.timeline.wall() - self.timeline.now + taken >= since:
+            self.ledger.excuse(book, [value], "taken away before a read of it was put down")
+
     def was_answered(self, side: str, person: str, at: float) -> None:
         self._answered[side, person] = at
 
@@ -420,6 +438,7 @@ class Town:
             self.trace.say("fate", "stopped")
         except Killed:
             self.deaths += 0 if self.over else 1
+            self.forget_unsaved()
         finally:
             self.process = None
 

@@ -137,10 +137,10 @@ def _item_shows(write: Write, situation: Situation) -> bool:
 
 
 def _may_come_late(write: Write, situation: Situation) -> bool:
-    """An item's new value whose answer never came, while its entry is as it was before: it may show itself now, and is
-    nobody's edit then."""
+    """A new value of an item, or its removal, whose answer never came, while its entry is as it was before: it may show
+    itself now, and is nobody's edit then."""
     unknown = write.outcome in (Outcome.UNKNOWN, None) and write.side is Side.ESPOCRM
-    if not unknown or write.before is None or write.after is None:
+    if not unknown or write.before is None:
         return False
     before, after = _value(write.before, write, situation), _value(write.after, write, situation)
     values = (link.value for link in situation.case.base.links if link.key == write.link_key)

@@ -743,3 +743,20 @@ def test_a_lost_row_is_known_by_its_marker_when_staff_wrote_beside_it() -> None:
     world.sync()
     assert (phones(world), live(world)) == ([E_ONE], [ONE])
     world.quiet()
+
+
+@pytest.mark.parametrize("policy", list(Policy))
+@pytest.mark.parametrize("fault", ["unknown", "after"])
+def test_a_removal_whose_answer_never_came_is_nobodys_deletion(policy: Policy, fault: str) -> None:
+    """§8: what staff type into the row meanwhile is new, and no conflict; one look alone does not show the removal."""
+    world = agreed(ONE, "max@example.de", rules=replace(RULES, conflict_policy=policy))
+    world.edit_row(101, tlf="")
+    world.run()
+    world.wait(100)
+    world.faults = {world.count: fault}
+    world.run()
+    assert phones(world) == []
+    world.edit_row(101, tlf=TWO)
+    world.sync()
+    assert (phones(world), live(world), world.case.conflicts) == ([E_TWO], [TWO], ())
+    world.quiet()

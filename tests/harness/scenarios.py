@@ -819,3 +819,314 @@ _add(
     plan={"scan": 2000.0},
     expect=every(row(1, B), row(4, Z)),
 )
+
+
+# -- limits and guards, one at a time ------------------------------------------------------------------------------
+
+
+def silent(since: float, until: float, side: str = "") -> Script:
+    """Nothing may be written between these seconds (on ``side``)."""
+
+    def watch(stage: Stage) -> None:
+        town, before = stage.town, []
+        written = {"": town.written, "espocrm": town.espo.written, "advoware": town.advoware.written}[side]
+        stage.at(since, lambda: before.append(written()))
+
+        def look() -> None:
+            if written() != before[0]:
+                town.violations.append(f"something was written between {since:.0f} and {until:.0f}")
+
+        stage.at(until, look)
+
+    return watch
+
+
+def times(trigger: str, most: int, least: int = 0) -> Callable[[Town], list[str]]:
+    """So often this transition happened."""
+
+    def look(town: Town) -> list[str]:
+        found = len(town.query("SELECT 1 FROM transitions WHERE trigger = ?", trigger))
+        return [] if least <= found <= most else [f"{trigger} happened {found} times"]
+
+    return look
+
+
+def knocks(side: str, most: int) -> Callable[[Town], list[str]]:
+    """So many requests a side got while it was down."""
+
+    def look(town: Town) -> list[str]:
+        found = town.knocks[side]
+        return [] if found <= most else [f"{side} got {found} requests while it was down, more than {most}"]
+
+    return look
+
+
+def untouched(side: str) -> Callable[[Town], list[str]]:
+    def look(town: Town) -> list[str]:
+        world = town.espo if side == "espocrm" else town.advoware
+        return [f"{world.written()} writes on {side}"] if world.written() else []
+
+    return look
+
+
+def _retries_differ(town: Town) -> list[str]:
+    """People who failed together do not all come back together."""
+    rows = town.query("SELECT at FROM transitions WHERE trigger = 'picked' AND source = 'failed'")
+    moments = {round(at, 1) for (at,) in rows}
+    return [] if len(moments) > len(rows) / 2 else [f"{len(rows)} retries at {len(moments)} moments"]
+
+
+_TWO = people(person([("Office", A)], [(1, A)]), person([("Office", B)], [(1, B)]))
+_SIX = people(*(person([("Office", f"+49309009{n:04d}")], [(1, f"+49309009{n:04d}")]) for n in range(6)))
+_FOUR_PEOPLE = people(
+    *(person([("Office", f"+49309009{n:04d}")], [(1, f"+49309009{n:04d}")]) for n in range(4))
+)
+
+
+def _entries(number: int, start: int = 0) -> Callable[[EspoWorld, AdvowareWorld], Pair]:
+    values = [f"+49309009{n:04d}" for n in range(start, start + number)]
+    return person([("Other", value) for value in values], [(10, value) for value in values])
+
+
+def _remove(stage: Stage, number: int, start: int = 0, who: int = 0) -> Callable[[], None]:
+    return stage.remove(*(f"+49309009{n:04d}" for n in range(start, start + number)), who=who)
+
+
+_add(
+    "the_only_entry_is_removed",
+    people(person([("mail", X)], [(4, X)])),
+    lambda s: s.at(T, s.remove(X)),
+    expect=every(waiting(0), gone(X)),
+)
+_add(
+    "fuse_blows_by_its_share",
+    people(_entries(7), _entries(7, 7), _entries(6, 14)),
+    lambda s: s.at(T, _remove(s, 6), _remove(s, 6, 7, 1)),
+    plan={"guard": {"max_deletion_share": 0.55}, "held": True},
+    same_end=False,
+    expect=kept("+493090090000", "+493090090005"),
+)
+_add(
+    "fuse_share_of_a_small_number",
+    people(_entries(7), _entries(7, 7)),
+    lambda s: s.at(T, _remove(s, 5), _remove(s, 5, 7, 1)),
+    plan={"guard": {"max_deletion_share": 0.1}},
+    expect=gone("+493090090000"),
+)
+_add(
+    "fuse_forgets_after_its_window",
+    _FOUR,
+    lambda s: (s.at(T, s.remove(A, B)), s.at(T + 60, s.remove(M))),  # type: ignore[arg-type,return-value]
+    plan={"guard": {"max_deletions": 2, "window_seconds": 30}},
+    expect=gone(A, B, M),
+)
+_add(
+    "fuse_counts_each_side_for_itself",
+    _FOUR,
+    lambda s: s.at(T, s.remove(A, B), s.delete(M)),
+    plan={"guard": {"max_deletions": 2}},
+    expect=gone(A, B, M),
+)
+_add(
+    "an_older_form_after_its_time",
+    _ONE,
+    lambda s: (s.at(T, s.edit(X, Y)), s.at(T + 80, s.both(s.text(Y, ""), s.retype(Y, X)))),  # type: ignore[arg-type,return-value]
+    sync={"stale_form_seconds": 30},
+    same_end=False,
+    expect=every(gone(Y), kept(X)),
+)
+_add(
+    "an_older_form_twice",
+    _ONE,
+    lambda s: (  # type: ignore[arg-type,return-value]
+        s.at(T, s.edit(X, Y)),
+        s.at(T + 20, s.put_back(Y, X)),
+        s.at(T + 45, s.both(s.text(Y, ""), s.retype(Y, X))),
+    ),
+    sync={"stale_form_seconds": 100},
+    same_end=False,
+    expect=every(gone(Y), kept(X)),
+)
+_add(
+    "two_robots_end_and_the_quarantine_too",
+    _ONE,
+    lambda s: s.at(T, s.edit(X, Y), s.robots(X, Y)),
+    sync={"loop_window_seconds": 100, "loop_limit": 2},
+    plan={"active": 160.0, "settled_for": 200.0},
+    same_end=False,
+)
+_add(
+    "betnr_is_doubled_for_a_while",
+    _TWO,
+    lambda s: (  # type: ignore[arg-type,return-value]
+        s.at(T, s.bet_nr(s.town.pairs[0].bet_nr, who=1)),
+        s.at(T + 12, s.edit(A, C)),
+        s.at(T, *(lambda one=one: s.town.blame("incomplete", one.espocrm_id) for one in s.town.pairs)),
+        silent(T + 10, T + 50)(s),
+        s.at(T + 50, s.bet_nr(who=1)),
+    ),
+    same_end=False,
+    expect=every(row(1, C), row(1, B, who=1)),
+)
+_add(
+    "betnr_of_somebody_else",
+    _ONE,
+    lambda s: (  # type: ignore[arg-type,return-value]
+        s.at(T, s.bet_nr(s.town.advoware.add_person("Muster", "Eva"))),
+        silent(T, T + 60, "advoware")(s),
+    ),
+    plan={"people_disagree": True},
+    same_end=False,
+    expect=waiting(1),
+)
+_add(
+    "espocrm_down_for_long",
+    _ONE,
+    lambda s: s.at(T, s.row(1, D), s.edit(X, Y)),
+    plan={"outages": (("espocrm", T, T + 600, "error_502"),)},
+    same_end=False,
+    expect=every(knocks("espocrm", 12), times("attempt_failed", 0)),
+)
+_add(
+    "espocrm_refuses_who_we_are",
+    _ONE,
+    lambda s: s.at(T, s.row(1, D), s.edit(X, Y)),
+    plan={"outages": (("espocrm", T, T + 400, "unauthorized"),)},
+    same_end=False,
+    expect=every(knocks("espocrm", 12), times("attempt_failed", 0)),
+)
+_add(
+    "everything_answers_500",
+    _SIX,
+    lambda s: s.at(T, *(s.edit(f"+49309009{n:04d}", f"+49309009{n + 100:04d}", who=n) for n in range(6))),
+    plan={"outages": (("advoware", T, T + 200, "error_500"),)},
+    same_end=False,
+    expect=every(knocks("advoware", 40), times("attempt_failed", 3)),
+)
+_add(
+    "four_fail_for_long",
+    _FOUR_PEOPLE,
+    lambda s: s.at(T, *(s.edit(f"+49309009{n:04d}", f"+49309009{n + 100:04d}", who=n) for n in range(4))),
+    plan={"outages": (("advoware", T, T + 170, "incomplete"),), "active": 60.0},
+    same_end=False,
+    expect=every(_retries_differ, times("gave_up", 4, 4), times("attempt_failed", 20, 20)),
+)
+_add(
+    "one_way_to_espocrm",
+    _ONE,
+    lambda s: s.at(T, s.edit(A, B), s.retype(X, Y), s.add("Fax", C), s.row(2, D)),
+    sync={"direction": "to_espocrm"},
+    plan={"people_disagree": True},
+    expect=every(
+        untouched("advoware"), item(A), item(Y), item(C), item(D), item(M, type="Mobile"), gone(X, B)
+    ),
+)
+_add(
+    "one_way_to_espocrm_from_nothing",
+    people(person([], [(1, A), (3, M), (4, X)])),
+    sync={"direction": "to_espocrm"},
+    plan={"people_disagree": True},
+    expect=every(untouched("advoware"), item(A, type="Office"), item(M, type="Mobile"), item(X)),
+)
+_add(
+    "one_way_to_advoware",
+    _ONE,
+    lambda s: s.at(T, s.edit(A, B), s.retype(X, Y), s.row(2, C), s.remove(M)),
+    sync={"direction": "to_advoware"},
+    plan={"people_disagree": True},
+    expect=every(untouched("espocrm"), row(1, B, "Büro"), row(4, X), row(2, C), gone(A, Y, M)),
+)
+_add(
+    "mirror_into_espocrm",
+    people(person([("Office", A), ("Fax", C)], [(1, A)])),
+    lambda s: s.at(T + 30, s.add("Home", D)),
+    sync={"direction": "to_espocrm", "extras": "remove"},
+    plan={"people_disagree": True},
+    expect=every(untouched("advoware"), item(A), gone(C, D)),
+)
+_add(
+    "the_clock_is_set_while_a_list_is_short",
+    _FULL,
+    lambda s: s.at(T, s.edit(A, D), *(s.later(n, s.retry()) for n in (1, 3, 5, 7))),
+    plan={
+        "outages": (("espocrm", T, T + 9, "cut1"),),
+        "clocks": ((T + 4, "daemon", 3600.0),),
+    },
+    same_end=False,
+    expect=kept(D, B, C, M, X, Y),
+)
+_add(
+    "six_are_saved_in_one_second",
+    _SIX,
+    lambda s: s.at(T, *(s.edit(f"+49309009{n:04d}", f"+49309009{n + 100:04d}", who=n) for n in range(6))),
+    prepare=lambda town: town.espo.settings.update({"recordListMaxSizeLimit": 3}),
+    plan={"scan": 2000.0},
+    expect=lambda town: [p for n in range(6) for p in row(1, f"+49309009{n + 100:04d}", who=n)(town)],
+)
+_add(
+    "item_edited_and_then_the_row",
+    _ONE,
+    lambda s: (s.at(T, s.edit(A, B)), s.at(T + 9, s.retype(B, C))),  # type: ignore[arg-type,return-value]
+    same_end=False,
+)
+_add(
+    "somebody_else_holds_it_opted_out",
+    people(person([("Office", A)], [(1, A)]), person([("mail", X, {"optOut": True})], [(4, X)])),
+    lambda s: s.at(T, s.row(4, X)),
+    expect=item(X, optOut=True),
+)
+_add(
+    "stored_number_cannot_be_rewritten",
+    people(person([("Office", A), ("Home", C)], [(1, A), (6, C)])),
+    lambda s: s.at(T, s.row(1, B)),
+    prepare=lambda town: (  # type: ignore[arg-type,return-value]
+        town.espo.edit_value(PHONE, C, name="Zentrale"),
+        town.ledger.excuse(next(iter(town.ledger.books.values())), [("phone", "zentrale")], "from old times"),
+    ),
+    plan={"people_disagree": True},
+    expect=every(never("effect PUT 400"), item(A)),
+)
+_add(
+    "a_slot_with_a_wrong_label",
+    people(person([("Office", A)], [(1, A), (1, "", "[ESPOCRM-SLOT:2]")])),
+    lambda s: s.at(T, s.add("Fax", B)),
+    expect=row(2, B),
+)
+_add(
+    "decided_for_a_value_that_has_changed",
+    _ONE,
+    lambda s: (  # type: ignore[arg-type,return-value]
+        s.at(T, s.edit(A, B), s.retype(A, C)),
+        s.at(T + 25, s.decide(Keep.ESPOCRM), s.later(0.0005, s.retype(C, D))),
+    ),
+    sync={"conflict_policy": "manual"},
+    same_end=False,
+)
+_add(
+    "versions_tell_of_a_save_in_between",
+    _ONE,
+    lambda s: (  # type: ignore[arg-type,return-value]
+        s.at(T, s.add("Fax", B)),  # from its first save on the record has a version
+        s.at(T + 25, s.retype(X, Y)),
+        s.interrupt(s.add("mail", Z)),
+    ),
+    plan={"optimistic": True, "scripted": (("espocrm", "PUT", 0, "interrupted"),)},
+    same_end=False,
+    expect=kept(Y, Z),
+)
+_add(
+    "espocrm_shows_no_arrays_and_an_emptied_side_is_confirmed",
+    _ONE,
+    lambda s: s.at(T, s.retype(A, B)),
+    sync={"empty_side": "confirm"},
+    plan={"outages": (("espocrm", T, T + 60, "incomplete"),)},
+    expect=kept(B, M, X),
+)
+_add(
+    "saved_while_advoware_answers_slowly",
+    _ONE,
+    lambda s: s.at(T, s.retype(X, Y), s.later(0.5, s.retry()), s.later(3.0, s.add("mail", Z))),
+    plan={"outages": (("advoware", T, T + 30, "slow"),)},
+    same_end=False,
+    expect=kept(Y, Z),
+)

@@ -51,7 +51,7 @@ class SimWire:
         await self._sleep(0.002 + 0.05 * chance.random())
         if fault is not None:
             town.trace.counts[f"fault {'outage ' if outage else ''}{fault}"] += 1
-            if outage is None or outage.startswith(("incomplete", "gone", "cut")):
+            if outage is None or outage.startswith(("incomplete", "gone", "cut", "error_500")):
                 town.blame(fault, person or town.person_of(context.get("bet_nr")))
             early = await self._fails_early(fault, asked, timeout, person, basis, run)
             if early is not None:

@@ -13,6 +13,7 @@ from pathlib import Path
 from statemachine.case import Keep
 from tests.harness import oracle
 from tests.harness.misfortune import Mood
+from tests.harness.pace import idling_slowly
 from tests.harness.stage import Stage
 from tests.harness.town import Plan, Town, empty_folder, quiet_process
 
@@ -104,7 +105,8 @@ def play(
         town.die_at = die_at
         quiet_process(town.trace.note if keep else None)
         life = _Life(town)
-        life.go_through(begin)
+        with idling_slowly():
+            life.go_through(begin)
         seen = see(town) if see is not None else None
         town.close()
     finally:

@@ -5,6 +5,9 @@ The due times themselves stay exact (the worker wakes for them); the runs with a
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+
 from daemon import app, maintenance, worker
 
 _SLOWER: tuple[tuple[object, str, float], ...] = (
@@ -14,8 +17,15 @@ _SLOWER: tuple[tuple[object, str, float], ...] = (
 )
 
 
-def idle_slowly() -> None:
-    for module, name, seconds in _SLOWER:
-        if not isinstance(getattr(module, name), float):
-            raise TypeError(f"{name} is not what it was")
-        setattr(module, name, seconds)
+@contextmanager
+def idling_slowly() -> Iterator[None]:
+    right = [(module, name, getattr(module, name)) for module, name, _ in _SLOWER]
+    if not all(isinstance(value, float) for _, _, value in right):
+        raise TypeError("what only counts seconds has other names now")
+    try:
+        for module, name, seconds in _SLOWER:
+            setattr(module, name, seconds)
+        yield
+    finally:
+        for module, name, value in right:
+            setattr(module, name, value)

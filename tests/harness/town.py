@@ -32,14 +32,12 @@ from statemachine.model import Side
 from tests.harness.database import Reader, on_the_loop
 from tests.harness.ledger import ADVOWARE, ESPOCRM, Book, Fate, Ledger, Shown
 from tests.harness.misfortune import BLAMES_RECORD, Mood
-from tests.harness.pace import idle_slowly
 from tests.harness.trace import Trace
 from tests.harness.values import EMAIL, same
 from tests.harness.values import PHONE as PHONE_KIND
 from tests.harness.virtual import DaemonClock, Killed, Timeline, VirtualLoop
 from tests.harness.wire import SimWire, row_of
 
-idle_slowly()
 METRICS = Metrics("harness")
 #: No history has nearly as many effects.
 _TOO_MANY = 20_000
@@ -504,6 +502,8 @@ class Process:
         self.loop = VirtualLoop(town.timeline)
         self.gates: Mapping[Side, Gate] = {}
         self.store: SqliteStore | None = None
+        #: side → until when it wanted to be left alone, as this process was told
+        self.rests_until: dict[str, float] = {}
         self.app: App | None = None
 
     def run(self) -> None:

@@ -66,7 +66,9 @@ def test_the_standard_library_goes_the_same_way() -> None:
     with warnings.catch_warnings():
         warnings.simplefilter("always")
         warnings.warn(f"deprecated for {MAIL}", stacklevel=1)
-    first, second, third = lines(stream)
+    told = lines(stream)
+    assert [line["logger"] for line in told] == ["aiohttp.server", "x", "py.warnings"]
+    first, second, third = told
     assert (first["event"], first["level"], first["logger"]) == (
         "bad request from [address]",
         "error",

@@ -66,8 +66,8 @@ def impurities(source: str) -> set[str]:
 
 
 def test_imports_run_downwards_and_every_module_has_its_place() -> None:
-    """The contracts stand in pyproject.toml, ``[tool.importlinter]``; exhaustive, so a new file must be added there. In a
-    process of its own: the linter silences every logger that there is."""
+    """The contracts stand in pyproject.toml, ``[tool.importlinter]``; exhaustive, so a new file must be added there.
+    In a process of its own: the linter silences every logger that there is."""
     ask = "import sys; from importlinter.cli import lint_imports; sys.exit(lint_imports(no_cache=True))"
     told = subprocess.run([sys.executable, "-c", ask], cwd=ROOT, capture_output=True, text=True, check=False)
     assert told.returncode == 0, told.stdout

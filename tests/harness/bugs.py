@@ -6,18 +6,22 @@ A bug is a replacement of one named thing while a history runs. ``BUGS`` by name
 from __future__ import annotations
 
 import importlib
+import json
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
 from typing import Any
 
 from daemon.ports import Finish
 from statemachine import diff as core_diff
+from statemachine import journal
 from statemachine.case import Fuse, Outcome, Variant
 from statemachine.decide import Action
 from statemachine.diff import Change
 from statemachine.errors import IncompleteAnswer, ServerError, SideTrouble
+from statemachine.marker import write as marker_write
 from statemachine.model import AdvowareRecord
+from statemachine.rules import Direction
 from statemachine.standing import Event
 from statemachine.states import Trigger
 from tests.harness.history import drawn, play
@@ -29,14 +33,15 @@ Broken = Callable[[Any], Any]
 
 @dataclass(frozen=True, slots=True)
 class Bug:
-    """``where``: module and path of what is replaced. ``crashes``: only a kill shows it, so it is sought at the crash
-    points of this scenario."""
+    """``where``: module and path of what is replaced, ``also``: what with it. ``crashes``: only a kill shows it, so it
+    is sought at the crash points of this scenario. ``likely``: scenarios that are tried first."""
 
     name: str
     where: str
     broken: Broken
     crashes: str = ""
     likely: tuple[str, ...] = ()
+    also: tuple[tuple[str, Broken], ...] = ()
 
 
 BUGS: dict[str, Bug] = {}
@@ -48,13 +53,21 @@ def _bug(name: str, where: str, broken: Broken, crashes: str = "", likely: tuple
 
 @contextmanager
 def planted(bug: Bug) -> Iterator[None]:
-    module, _, path = bug.where.partition(":")
+    with ExitStack() as stack:
+        for where, broken in ((bug.where, bug.broken), *bug.also):
+            stack.enter_context(_replaced(where, broken))
+        yield
+
+
+@contextmanager
+def _replaced(where: str, broken: Broken) -> Iterator[None]:
+    module, _, path = where.partition(":")
     owner: Any = importlib.import_module(module)
     *way, last = path.split(".")
     for name in way:
         owner = getattr(owner, name)
     right = owner.__dict__[last] if isinstance(owner, type) else getattr(owner, last)
-    setattr(owner, last, bug.broken(right))
+    setattr(owner, last, broken(right))
     try:
         yield
     finally:
@@ -381,4 +394,507 @@ _bug(
             self, replace(row, text="") if variant is Variant.VAR5 else row, value, variant, key
         )
     ),
+)
+
+
+# -- limits: one more, one less, none ------------------------------------------------------------------------------
+
+
+def _to(value: Any) -> Broken:
+    """Another constant."""
+    return lambda right: value
+
+
+def _changed_source(old: str, new: str) -> Broken:
+    """A statement of the store with another word in it."""
+
+    def broken(right: str) -> str:
+        if old not in right:
+            raise KeyError(old)
+        return right.replace(old, new)
+
+    return broken
+
+
+def _over(count: int, links: int, most: int, share: float) -> bool:
+    return count > most
+
+
+def _over_small(count: int, links: int, most: int, share: float) -> bool:
+    return count > most or count > share * links
+
+
+def _since_ever(right: Any) -> Any:
+    return lambda situation, window: right(situation, 1e12)
+
+
+def _never_since(right: Any) -> Any:
+    return lambda situation, window: right(situation, -1.0)
+
+
+_bug(
+    "one entry that goes is an emptied side",
+    "statemachine.guard:emptied",
+    lambda right: lambda links, relevant: links >= 1 and relevant == 0,
+    likely=("the_only_entry_is_removed",),
+)
+_bug(
+    "two entries that go are no emptied side",
+    "statemachine.guard:emptied",
+    lambda right: lambda links, relevant: links > 2 and relevant == 0,
+    likely=("espocrm_emptied_waits",),
+)
+_bug(
+    "an emptied side is decided after one look",
+    "statemachine.holds:Holds._waits_for_the_rest",
+    _always(value=False),
+    likely=("a_short_list_when_a_deletion_is_confirmed",),
+)
+_bug(
+    "the share does not blow the fuse",
+    "daemon.store.fuses:exceeds",
+    lambda right: _over,
+    likely=("fuse_blows_by_its_share",),
+)
+_bug(
+    "the share blows the fuse over a handful",
+    "daemon.store.fuses:exceeds",
+    lambda right: _over_small,
+    likely=("fuse_share_of_a_small_number",),
+)
+_bug(
+    "the share counts from ten on, not from eleven",
+    "daemon.store.fuses:exceeds",
+    lambda right: lambda n, links, most, share: n > most or (n >= 10 and n > share * links),
+    likely=("fuse_share_of_a_small_number",),
+)
+_bug(
+    "the fuse's window never ends",
+    "daemon.store.fuses:register",
+    lambda right: (
+        lambda turn, who, bet_nr, found, guard: right(
+            turn, who, bet_nr, found, replace(guard, window_seconds=1e12)
+        )
+    ),
+    likely=("fuse_forgets_after_its_window",),
+)
+_bug(
+    "both sides have one fuse",
+    "daemon.store.fuses:COUNTED",
+    _changed_source("side = ?", "side IS NOT ?||'!'"),
+    likely=("fuse_counts_each_side_for_itself",),
+)
+_bug(
+    "a rejected deletion is carried out",
+    "statemachine.fuse:Fuses.rejected",
+    _always(value=False),
+    likely=("fuse_blows_and_is_rejected",),
+)
+_bug(
+    "nothing is asked before a deletion is sent",
+    "statemachine.fuse:Fuses.holds",
+    _always(value=False),
+    likely=("fuse_waits_for_the_operator",),
+)
+_bug(
+    "the loop breaker lets one more through",
+    "statemachine.guard:loops",
+    lambda right: lambda writes, gives, since, limit: right(writes, gives, since, limit + 1),
+    likely=("two_robots_never_agree",),
+)
+_bug(
+    "a quarantine never ends",
+    "statemachine.admission:Admission._parked",
+    lambda right: lambda self, name: next((p.reason for p in self._s.case.parked if p.subject == name), None),
+    likely=("two_robots_end_and_the_quarantine_too",),
+)
+_bug(
+    "nobody comes back for a quarantine",
+    "daemon.store.leases:PARKED_LONG_AGO",
+    _changed_source("<= ?", "< -1 AND 1 <> ?"),
+    likely=("two_robots_end_and_the_quarantine_too",),
+)
+_bug(
+    "older forms for ever",
+    "statemachine.echoes:_settled",
+    lambda right: (
+        lambda situation, variants: [
+            w
+            for w in situation.case.writes
+            if w.outcome is Outcome.DONE and w.settled and w.variant in tuple(variants)
+        ]
+    ),
+    likely=("an_older_form_after_its_time",),
+)
+_bug(
+    "an older form is put right every time",
+    "statemachine.echoes:_restored_since",
+    _always(value=False),
+    likely=("an_older_form_twice",),
+)
+_bug(
+    "late effects have no time",
+    "statemachine.echoes:_recent",
+    _never_since,
+    likely=("a_late_value_after_a_newer_one",),
+)
+_bug(
+    "eleven items are ten",
+    "statemachine.itemplan:ItemPlan.limit",
+    _property(value=11),
+    likely=("an_eleventh_number",),
+)
+_bug(
+    "nine items are ten",
+    "statemachine.itemplan:ItemPlan.limit",
+    _property(value=9),
+    likely=("ten_numbers",),
+)
+_bug(
+    "the length of a bemerkung is not learnt",
+    "daemon.apply:_Round._learn_bemerkung",
+    _always(None),
+    likely=("not_even_a_marker_fits",),
+)
+_bug(
+    "a learnt length is not heeded",
+    "statemachine.rowplan:RowPlan._bemerkung",
+    lambda right: lambda self, value, komm_kz, text: marker_write(value, komm_kz, text),
+    likely=("not_even_a_marker_fits",),
+)
+_bug(
+    "the stump of a value stays",
+    "daemon.apply:_Round._take_back",
+    lambda right: _nothing_async,
+    likely=("tlf_is_cut",),
+)
+_bug(
+    "a slot is used twice",
+    "statemachine.rowplan:RowPlan._take_slot",
+    lambda right: (
+        lambda self, komm_kz, own: next((slot for slot in self._slots if slot.komm_kz == komm_kz), None)
+    ),
+    likely=("two_items_and_one_slot",),
+)
+_bug(
+    "a look of any age serves as the load",
+    "daemon.fresh:FreshLooks.take",
+    lambda right: lambda self, espocrm_id, bet_nr: self._records.get(espocrm_id),
+)
+_bug(
+    "what was read long ago is written over",
+    "daemon.sync:_Sync._is_too_old",
+    _always(value=False),
+    likely=("saved_while_advoware_answers_slowly",),
+)
+_bug(
+    "a clock that is set proves a second look",
+    "daemon.steadiness:Steadiness.since",
+    _always(0.0),
+    likely=("the_clock_is_set_while_a_list_is_short",),
+)
+
+# -- the wire, attempts, the breaker -------------------------------------------------------------------------------
+
+_bug(
+    "every wait is the first one",
+    "statemachine.retry:wait",
+    lambda right: lambda n, schedule, jitter: None if right(n, schedule, jitter) is None else schedule[0],
+    likely=("four_fail_for_long",),
+)
+_bug("nobody's wait is spread", "statemachine.retry:_SPREAD", _to(0.0), likely=("four_fail_for_long",))
+_bug("waits are spread too far", "statemachine.retry:_SPREAD", _to(0.9), likely=("four_fail_for_long",))
+_bug(
+    "the fifth failure gives up",
+    "statemachine.standing:_give_up_when_used_up",
+    lambda right: (
+        lambda standing, event, schedule: right(
+            replace(standing, attempts=standing.attempts + 1), event, schedule
+        )
+    ),
+    likely=("four_fail_for_long",),
+)
+_bug(
+    "the sixth failure does not give up",
+    "statemachine.standing:_give_up_when_used_up",
+    lambda right: (
+        lambda standing, event, schedule: right(
+            replace(standing, attempts=max(standing.attempts - 1, 0)), event, schedule
+        )
+    ),
+    likely=("four_fail_for_long",),
+)
+_bug(
+    "probes never grow rarer",
+    "daemon.gate:pause",
+    lambda right: lambda attempt, first, cap, jitter: right(1, first, cap, jitter),
+    likely=("espocrm_down_for_long",),
+)
+_bug(
+    "who is refused asks again at once",
+    "daemon.gate:_REFUSED_FIRST",
+    _to(0.5),
+    likely=("espocrm_refuses_who_we_are",),
+)
+_bug(
+    "no number of 500s is suspect",
+    "daemon.gate:_SUSPECTS",
+    _to(10_000),
+    likely=("everything_answers_500",),
+)
+_bug("four 500s are needed, not three", "daemon.gate:_SUSPECTS", _to(4), likely=("everything_answers_500",))
+_bug(
+    "a pause that was asked for is not kept",
+    "daemon.gate:_THROTTLE_CAP",
+    _to(0.0),
+    likely=("espocrm_asks_for_pauses",),
+)
+_bug(
+    "a Manager that is offline is an error of the record",
+    "daemon.advoware_judge:_TEXTS",
+    lambda right: right[:-1],
+    likely=("advoware_manager_is_offline",),
+)
+
+# -- the journal and the base, when the process dies ---------------------------------------------------------------
+
+
+def _journal_afterwards(right: Any) -> Any:
+    """The line is written when the answer has come, not before the request is sent."""
+
+    async def begin(self: Any, command: Any) -> Any:
+        return journal.of_row(command, "afterwards", self._clock.now(), self._region)
+
+    return begin
+
+
+def _ends_unjournalled(right: Any) -> Any:
+    async def end(
+        self: Any, write: Any, outcome: Any, advoware_id: int | None = None, shown: Any = None
+    ) -> Any:
+        person = self._person
+        (id_,) = await self._store.journal(person.espocrm_id, person.bet_nr, self._run, (write,))
+        return await right(self, replace(write, id=id_), outcome, advoware_id, shown)
+
+    return end
+
+
+BUGS["a write is journalled when it was answered"] = Bug(
+    "a write is journalled when it was answered",
+    "daemon.apply:_Round._begin",
+    _journal_afterwards,
+    crashes="item_edited_and_then_the_row",
+    also=(("daemon.apply:_Round._end", _ends_unjournalled),),
+)
+_bug(
+    "Advoware is not read after it was written", "daemon.sync:_Sync._read_advoware", lambda r: _nothing_async
+)
+_bug("EspoCRM is not read after it was written", "daemon.sync:_Sync._read_espocrm", lambda r: _nothing_async)
+_bug(
+    "what the policy decided is written down at the end",
+    "daemon.sync:_Sync._note_decisions",
+    lambda right: _nothing_async,
+    crashes="both_edit_espocrm",
+)
+_bug(
+    "a write that was answered has always taken",
+    "statemachine.effects:_no_row_effect",
+    _always(value=False),
+)
+
+# -- pairs, directions, kinds --------------------------------------------------------------------------------------
+
+
+def _always_async(right: Any) -> Any:
+    async def deleted(self: Any, command: Any) -> bool:
+        await right(self, command)
+        return True
+
+    return deleted
+
+
+def _forgets_the_pair(right: Any) -> Any:
+    def untrack(turn: Any, person: Any) -> None:
+        turn.do("DELETE FROM links WHERE espocrm_id = ?", person.espocrm_id)
+        turn.do("DELETE FROM pairs WHERE espocrm_id = ?", person.espocrm_id)
+        right(turn, person)
+
+    return untrack
+
+
+_bug(
+    "a doubled betnr is synced",
+    "daemon.store.people:by_bet_nr",
+    lambda right: lambda turn, bet_nr: right(turn, bet_nr)[:1],
+    likely=("betnr_is_doubled_for_a_while",),
+)
+_bug(
+    "another betnr is like a first sync",
+    "statemachine.holds:Holds._pair_changed",
+    _always(value=False),
+    likely=("betnr_of_somebody_else",),
+)
+_bug(
+    "a base is not kept for its pair",
+    "daemon.store.people:_untrack",
+    _forgets_the_pair,
+    likely=("betnr_is_removed_and_comes_back",),
+)
+_bug(
+    "who is missing in the census is not missed",
+    "daemon.sightings:Sightings.missing",
+    lambda right: _nothing_async,
+    likely=("a_record_is_deleted",),
+)
+_bug(
+    "who is new in the census is not found",
+    "daemon.sightings:Sightings.found",
+    lambda right: _nothing_async,
+    likely=("a_record_is_forgotten_and_restored",),
+)
+_bug(
+    "one way goes both ways",
+    "statemachine.rules:Rules.may_write",
+    _always(value=True),
+    likely=("one_way_to_espocrm", "one_way_to_advoware"),
+)
+_bug(
+    "one way merges like both",
+    "statemachine.decide:_TABLES",
+    lambda right: dict.fromkeys(right, right[Direction.BOTH]),
+    likely=("one_way_to_espocrm", "one_way_to_advoware"),
+)
+_bug(
+    "extras are always removed",
+    "statemachine.extras:Extras",
+    lambda right: type("Extras", (), {"KEEP": None}),
+    likely=("one_way_to_espocrm",),
+)
+_bug(
+    "extras are always kept",
+    "statemachine.extras:ExtraEntries.out",
+    _always("extra"),
+    likely=("mirror_into_espocrm",),
+)
+_bug(
+    "anything is a value for EspoCRM",
+    "statemachine.into_espocrm:espocrm_form",
+    lambda right: lambda value, kind, region, acceptance: (value, None),
+    likely=("first_sync_odd_values",),
+)
+_bug(
+    "nothing is a value for EspoCRM",
+    "statemachine.into_espocrm:espocrm_form",
+    _always((None, "refused")),
+)
+_bug(
+    "an array that cannot be written is written",
+    "statemachine.itemplan:ItemPlan.frozen",
+    _always(value=False),
+    likely=("stored_number_cannot_be_rewritten",),
+)
+_bug(
+    "a stored item is left out to please EspoCRM",
+    "statemachine.itemplan:ItemPlan._one_of_each",
+    lambda right: (
+        lambda self, places: right(
+            self, [p for p in places if p.item is not None and self._sendable(p.item) == p.item]
+        )
+    ),
+    likely=("stored_number_is_not_accepted_any_more",),
+)
+_bug(
+    "nobody asks who holds a value",
+    "daemon.publish:Publisher.holder",
+    lambda right: _nothing_async,
+    likely=("somebody_else_holds_it_opted_out",),
+)
+_bug(
+    "the kind in an answer is not believed",
+    "statemachine.rows:learnt_kinds",
+    _always({}),
+    likely=("first_sync_two_faxes",),
+)
+_bug("the kind in a marker counts for any value", "statemachine.kommkz:contradicts", _always(value=False))
+_bug(
+    "a mobile number is an office number",
+    "statemachine.kommkz:guess",
+    lambda right: lambda value, region: 1 if right(value, region) == 3 else right(value, region),
+    likely=("one_way_to_espocrm_from_nothing",),
+)
+_bug(
+    "a decision holds for other values, too",
+    "statemachine.decide:same_conflict",
+    lambda right: lambda one, other: (one.kind, one.link_key) == (other.kind, other.link_key),
+    likely=("decided_for_a_value_that_has_changed",),
+)
+_bug(
+    "only the first of several rows is written",
+    "statemachine.into_advoware:IntoAdvoware.give",
+    lambda right: lambda self, d: right(self, replace(d, tie=replace(d.tie, rows=d.tie.rows[:1]))),
+    likely=("n_to_one_item_edited",),
+)
+_bug(
+    "a refused DELETE is the end of it",
+    "daemon.apply:_Round._delete",
+    _always_async,
+    likely=("item_removed_deletion_by_delete",),
+)
+
+# -- what is seen --------------------------------------------------------------------------------------------------
+
+
+def _arrays_missing_are_empty(right: Any) -> Any:
+    def read_record(reply: Any, espocrm_id: str) -> Any:
+        shown = {"emailAddressData": [], "phoneNumberData": [], **json.loads(reply.body)}
+        return right(replace(reply, body=json.dumps(shown).encode()), espocrm_id)
+
+    return read_record
+
+
+_bug(
+    "an array that is missing is empty",
+    "daemon.espocrm_codec:read_record",
+    _arrays_missing_are_empty,
+    likely=("espocrm_shows_no_arrays_and_an_emptied_side_is_confirmed",),
+)
+_bug(
+    "a look at Advoware compares ids only",
+    "statemachine.looks:_rows",
+    lambda right: lambda rows: "".join(sorted(str(row.id) for row in rows)),
+    likely=("row_edited",),
+)
+_bug(
+    "a look at Advoware compares values only",
+    "statemachine.looks:_rows",
+    lambda right: lambda rows: "".join(sorted(f"{row.id} {row.tlf}" for row in rows)),
+    likely=("online_moved",),
+)
+_bug(
+    "EspoCRM's version is not sent",
+    "daemon.espocrm:HttpEspocrm.put",
+    lambda right: lambda self, record, command: right(self, replace(record, version_number=None), command),
+    likely=("versions_tell_of_a_save_in_between",),
+)
+_bug(
+    "EspoCRM looks for duplicates",
+    "daemon.espocrm:HttpEspocrm._send",
+    lambda right: (
+        lambda self, method, path, read, body, record, headers=(): right(
+            self, method, path, read, body, record, tuple(h for h in headers if "Duplicate" not in h[0])
+        )
+    ),
+    likely=("a_namesake_is_no_duplicate",),
+)
+_bug(
+    "a page ends within a second",
+    "daemon.poller:_key",
+    lambda right: lambda row: (row.modified_at, "~"),
+    likely=("six_are_saved_in_one_second",),
+)
+_bug(
+    "the cursor jumps over those of its second",
+    "daemon.espocrm:_behind",
+    lambda right: lambda modified_at, espocrm_id: right(modified_at, espocrm_id)[0]["value"][:1],
+    likely=("six_are_saved_in_one_second",),
 )

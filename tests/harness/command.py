@@ -14,7 +14,7 @@ from dataclasses import replace
 from typing import TypeVar
 
 from tests.harness import real
-from tests.harness.bugs import BUGS, caught
+from tests.harness.bugs import BUGS, Catch, caught
 from tests.harness.crashes import crash_everywhere
 from tests.harness.history import Result, drawn, play
 from tests.harness.misfortune import Mood
@@ -180,23 +180,27 @@ def _every_point(name: str, twice: random.Random | None) -> tuple[str, int, list
 
 
 def _bugs(names: list[str], seeds: int, jobs: int) -> int:
-    missed = 0
-    for told, noticed in _map(jobs, _bug, [(name, seeds) for name in names]):
-        missed += not noticed
-        print(told, flush=True)
+    found: list[Catch] = []
+    for catch in _map(jobs, _bug, [(name, seeds) for name in names]):
+        found.append(catch)
+        print(
+            f"{'noticed' if catch.by else 'UNNOTICED'} {catch.bug}: {catch.by} {catch.problem}"[:240],
+            flush=True,
+        )
+    missed = sum(1 for catch in found if not catch.by)
+    print(f"\n{'planted bug':<58} {'histories':>9}  noticed by")
+    for catch in found:
+        print(f"{catch.bug:<58} {catch.tried:>9}  {catch.by or '-'}")
     print(f"{len(names)} planted bugs, {missed} unnoticed")
     return missed
 
 
-def _bug(task: tuple[str, int]) -> tuple[str, bool]:
+def _bug(task: tuple[str, int]) -> Catch:
     name, seeds = task
     try:
-        found = caught(BUGS[name], seeds=seeds)
+        return caught(BUGS[name], seeds=seeds)
     except (AttributeError, KeyError) as error:
-        return f"NOTHING TO BREAK {name}: {BUGS[name].where} ({error})", False
-    if not found.by:
-        return f"UNNOTICED {name}: {found.tried} histories", False
-    return f"noticed {name}: history {found.tried}, {found.by}: {found.problem[:150]}", True
+        return Catch(name, "", 0, f"NOTHING TO BREAK: {BUGS[name].where} ({error})")
 
 
 def _real(kills: int, seed: int) -> int:

@@ -16,7 +16,7 @@ from daemon.simulators.people import Pair
 from statemachine.case import Keep
 from statemachine.model import Side
 from tests.harness.ledger import ADVOWARE, ESPOCRM, Book, Fate
-from tests.harness.town import Town
+from tests.harness.town import Process, Town
 from tests.harness.values import same
 
 #: Values nobody confuses: office numbers, mobile numbers, mail addresses.
@@ -301,7 +301,13 @@ class Stage:
     def _command(self, command: Callable[[Any], Any]) -> None:
         process = self.town.process
         if process is not None and process.store is not None:
-            process.loop.create_task(command(process.store))
+            process.loop.create_task(self._carry_out(process, command))
+
+    async def _carry_out(self, process: Process, command: Callable[[Any], Any]) -> None:
+        """The worker looks rarely in here: whoever is due now is told so."""
+        await command(process.store)
+        if process.app is not None:
+            process.app._due.ring()
 
 
 def _is(shown: str, value: str) -> bool:

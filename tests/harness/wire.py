@@ -46,6 +46,10 @@ class SimWire:
         context = structlog.contextvars.get_contextvars()
         run = str(context.get("run", ""))
         town.trace.say("daemon", asked.method, self._side, _short(asked), fault or "")
+        if town.timeline.now < process.rests_until.get(self._side, 0.0) - 0.01:
+            town.violations.append(
+                f"{self._side} was asked at {town.timeline.now:.3f} though it wanted its rest"
+            )
         await process.effect(f"{self._side} {asked.method}", "before")
         basis = town.basis(self._side, person, run)
         await self._sleep(0.002 + 0.05 * chance.random())
@@ -108,14 +112,13 @@ class SimWire:
             case "gone":
                 return self._answer(200, b"[]", {"Content-Type": "application/json"})
             case "throttled":
-                return self._answer(
-                    self._chance.choice((429, 503)), b"", {"Retry-After": str(self._chance.randrange(1, 20))}
-                )
+                status, seconds = self._chance.choice((429, 503)), self._chance.randrange(1, 20)
+                self._process.rests_until[self._side] = now + seconds
+                return self._answer(status, b"", {"Retry-After": str(seconds)})
             case "unauthorized":
                 return self._answer(401)
             case "offline":
                 return self._answer(500, OFFLINE.encode(), {"Content-Type": "text/plain; charset=utf-8"})
-        del now
         return None
 
     async def _fails_late(

@@ -1193,8 +1193,13 @@ _add(
 )
 _add(
     "a_record_is_forgotten_and_restored",
-    _ONE,
-    lambda s: (s.at(T, s.delete_record()), s.at(T + 130, s.restore_record()), s.at(T + 135, s.retype(X, Y))),  # type: ignore[arg-type,return-value]
+    people(person([("Office", A), ("mail", X)], [(1, A), (4, X)]), person([("Fax", B)], [(2, B)])),
+    lambda s: (  # type: ignore[arg-type,return-value]
+        s.at(T, s.delete_record()),
+        s.at(T + 60, s.edit(B, C, who=1)),  # takes the cursor on
+        s.at(T + 130, s.restore_record()),
+        s.at(T + 200, s.retype(X, Y)),
+    ),
     plan={"scan": 50.0, "active": 300.0},
     same_end=False,
     expect=kept(Y),

@@ -489,6 +489,7 @@ _add(
     _ONE,
     lambda s: (s.at(T, s.add("Fax", B)), s.at(T + 12, s.retype(B, C))),  # type: ignore[arg-type,return-value]
     plan={"scripted": (("advoware", "POST", 0, "timeout_after"),)},
+    same_end=False,  # killed before the POST, there is no row yet that somebody could edit
 )
 _add(
     "post_unanswered_and_the_item_removed",

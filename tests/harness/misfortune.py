@@ -73,18 +73,18 @@ class Mood:
     until: float = 0.0
 
     @classmethod
-    def drawn(cls, chance: random.Random, until: float) -> Mood:
-        """Some histories know a few kinds of trouble, some know all, some none."""
+    def drawn(cls, chance: random.Random, until: float, *, dense: bool = False) -> Mood:
+        """Some histories know a few kinds of trouble, some know all, some none. ``dense``: much in a short time."""
         style = chance.random()
         if style < 0.1:
             return cls(until=until)
         share = 1.0 if style < 0.4 else chance.choice((0.1, 0.25, 0.5))
-        rate = chance.choice((0.005, 0.02, 0.05))
+        rate = chance.choice((0.02, 0.05, 0.15) if dense else (0.005, 0.02, 0.05))
         reads = {kind: rate * chance.random() for kind in READS if chance.random() < share}
         if chance.random() < 0.3:
             reads["cut"] = chance.choice((0.05, 0.2))
         writes = {kind: 4 * rate * chance.random() for kind in WRITES if chance.random() < share}
-        dies = chance.choice((0.0, 0.0, 0.002, 0.01))
+        dies = chance.choice((0.0, 0.0, 0.01, 0.03) if dense else (0.0, 0.0, 0.002, 0.01))
         return cls(reads, writes, dies, until)
 
     def pick(self, chance: random.Random, method: str, now: float) -> str | None:

@@ -90,7 +90,13 @@ def _recent(situation: Situation, window: float) -> list[Write]:
 def _settled(situation: Situation, variants: Iterable[Variant]) -> list[Write]:
     wanted = tuple(variants)
     recent = _recent(situation, situation.rules.stale_form)
-    return [w for w in recent if w.outcome is Outcome.DONE and w.settled and w.variant in wanted]
+    return [w for w in recent if w.settled and _came(w) and w.variant in wanted]
+
+
+def _came(write: Write) -> bool:
+    """It had its effect: so it was answered, or what was read accounts for it. One that was only put down before the
+    process died counts for nothing: in doubt the value is kept once more."""
+    return write.outcome is Outcome.DONE or (write.outcome in _UNKNOWN and write.settled)
 
 
 def _shows(row: Kommunikation, write: Write) -> bool:
@@ -111,7 +117,7 @@ def _is_late(write: Write) -> bool:
 
 def _restored_since(write: Write, situation: Situation) -> bool:
     """It was written again already (the second time is somebody's will), or an operator wanted the old state back."""
-    since = (w for w in situation.case.writes if w.id > write.id and w.side is write.side)
+    since = (w for w in situation.case.writes if w.id > write.id and w.side is write.side and _came(w))
     if write.side is Side.ADVOWARE:
         again = (Variant.RESTORE, Variant.WISH)
         return any(w.variant in again and w.advoware_id == write.advoware_id for w in since)
@@ -123,7 +129,7 @@ def _restored_since(write: Write, situation: Situation) -> bool:
 
 
 def _removed_again(write: Write, item: Item, situation: Situation) -> bool:
-    since = (w for w in situation.case.writes if w.id > write.id and w.side is Side.ESPOCRM)
+    since = (w for w in situation.case.writes if w.id > write.id and w.side is Side.ESPOCRM and _came(w))
     return any(
         (w.variant is Variant.RESTORE and w.before is not None and w.before.value == item.value)
         or (w.variant is Variant.WISH and w.after is not None and w.after.value == item.value)

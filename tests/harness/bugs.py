@@ -700,6 +700,7 @@ _bug(
     "a write that was answered has always taken",
     "statemachine.effects:_no_row_effect",
     _always(value=False),
+    likely=("a_write_that_has_not_taken",),
 )
 
 # -- pairs, directions, kinds --------------------------------------------------------------------------------------

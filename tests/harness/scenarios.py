@@ -1205,3 +1205,10 @@ _add(
     same_end=False,
     expect=kept(Y),
 )
+_add(
+    "a_write_that_has_not_taken",  # answered as if it had
+    _ONE,
+    lambda s: (s.at(T, s.edit(X, Y)), s.interrupt(s.later(0.0005, s.put_back(Y, X)))),  # type: ignore[arg-type,return-value]
+    plan={"scripted": (("advoware", "PUT", 0, "interrupted"),)},
+    expect=every(kept(Y), gone(X)),
+)

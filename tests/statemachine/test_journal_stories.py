@@ -401,6 +401,31 @@ def test_an_older_form_is_nobodys_decision_the_first_time(kind: str) -> None:
 
 
 @pytest.mark.parametrize("kind", OLD_FORMS)
+def test_an_older_form_is_put_right_though_the_daemon_died_over_it(kind: str) -> None:
+    """§8, §9: what was only put down before the process died has put nothing right."""
+    world, save, is_there = old_form(kind)
+    world.wait(300)
+    save()
+    world.faults[world.count] = "before"
+    assert "crashed" in [run.ended for run in world.sync()]
+    assert is_there()
+    assert world.values(Side.ESPOCRM) == world.values(Side.ADVOWARE)
+    world.quiet()
+
+
+def test_an_older_form_than_a_write_without_an_answer() -> None:
+    """§8, §9: that it was ours was seen, so it is as good as answered."""
+    world = one()
+    world.row(TWO)
+    world.faults[world.count + 1] = "after"
+    assert "crashed" in [run.ended for run in world.sync()]
+    assert E_TWO in phones(world)
+    world.remove_item(E_TWO)
+    world.sync()
+    assert E_TWO in phones(world)
+
+
+@pytest.mark.parametrize("kind", OLD_FORMS)
 def test_later_it_is_his_will_at_once(kind: str) -> None:
     """§9: [stale_form_seconds]."""
     world, save, is_there = old_form(kind)

@@ -816,7 +816,12 @@ _bug(
     _always({}),
     likely=("first_sync_two_faxes",),
 )
-_bug("the kind in a marker counts for any value", "statemachine.kommkz:contradicts", _always(value=False))
+_bug(
+    "the kind in a marker counts for any value",
+    "statemachine.kommkz:contradicts",
+    _always(value=False),
+    likely=("a_number_beside_the_marker_of_a_mail",),
+)
 _bug(
     "a mobile number is an office number",
     "statemachine.kommkz:guess",

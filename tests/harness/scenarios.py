@@ -1212,3 +1212,9 @@ _add(
     plan={"scripted": (("advoware", "PUT", 0, "interrupted"),)},
     expect=every(kept(Y), gone(X)),
 )
+_add(
+    "a_number_beside_the_marker_of_a_mail",
+    _ONE,
+    lambda s: s.at(T, s.row(1, B, "[ESPOCRM:YW5uYUBleGFtcGxlLmRl:4]")),
+    expect=item(B, type="Office"),
+)

@@ -78,19 +78,20 @@ class _Work:
 
     def _row_write(self, write: Write, after: Shown, row_id: int) -> None:
         if not after.value:
-            self._leave(row_id)
+            self._leave(row_id, ends=write.variant is not Variant.TYPE)
         elif write.variant is Variant.FLAG:
             self._flag_row(row_id, bool(after.online))
         else:
             self._give_row(write, after, row_id)
 
-    def _leave(self, row_id: int) -> None:
+    def _leave(self, row_id: int, *, ends: bool) -> None:
         """A row that alone had changed, or was emptied, was no part of the link any more when we emptied the others
-        (§4.1)."""
+        (§4.1). ``ends``: False for the old row of another type, whose new row is the link, whatever became of it."""
         link = self._holder(row_id)
         if link is not None:
             rows = tuple(row for row in link.rows if row.id != row_id)
-            self._put(replace(link, rows=() if all(self._strayed(row, link) for row in rows) else rows))
+            strayed = ends and all(self._strayed(row, link) for row in rows)
+            self._put(replace(link, rows=() if strayed else rows))
 
     def _strayed(self, row: LinkRow, link: Link) -> bool:
         now, canonical = self._rows.get(row.id), self._situation.canonical

@@ -712,6 +712,23 @@ def test_a_number_that_is_being_retyped_keeps_both_rows_when_a_list_leaves_them_
     world.quiet()
 
 
+@pytest.mark.parametrize("delete", [True, False])
+def test_a_number_taken_away_between_a_change_of_type_and_the_next_read_does_not_come_back(
+    delete: bool,
+) -> None:
+    """§5, §8: the new row is the link, whatever became of it; emptying the old one ends nothing."""
+    world = agreed(ONE, "max@example.de")
+    world.edit_item(E_ONE, type="Mobile")
+    world.faults = {world.count + 1: "recorded"}
+    world.run()
+    (new,) = [row.id for row in world.rows.values() if row.tlf == E_ONE or row.tlf == ONE]
+    world.remove_row(new) if delete else world.edit_row(new, tlf="")
+    world.wait(100)
+    world.sync()
+    assert (phones(world), live(world)) == ([], [])
+    world.quiet()
+
+
 @pytest.mark.parametrize("policy", list(Policy))
 @pytest.mark.parametrize("then", [ONE, TWO, THREE])
 def test_a_late_effect_in_espocrm_is_nobodys_edit(policy: Policy, then: str) -> None:

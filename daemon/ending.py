@@ -67,7 +67,7 @@ def _event(made: Plan, situation: Situation, unknown: bool, now: float) -> Event
     if not made.idle:
         return Event(Trigger.LOOK_AGAIN, "more_to_write", now + _SOON)
     if made.look_again_at is not None:
-        return Event(Trigger.LOOK_AGAIN, "second_look", made.look_again_at)
+        return Event(Trigger.LOOK_AGAIN, "second_look", max(made.look_again_at, now + _SOON))
     if made.conflicts:
         kinds = sorted({conflict.kind.value for conflict in made.conflicts})
         return Event(Trigger.CONFLICT_FOUND, ", ".join(kinds))
@@ -132,16 +132,26 @@ def _decided(made: Plan, used: tuple[Decision, ...]) -> tuple[tuple[Decision, st
 
 
 def _settled(made: Plan, situation: Situation) -> tuple[int, ...]:
-    """All that the base accounts for; a write without effect stays open until it is parked, a POST without an answer
-    for as long as its row may still come to light."""
+    """All that the base accounts for; a write without effect stays open until it is parked or nobody has the value any
+    more, a POST without an answer for as long as its row may still come to light."""
     parked = {mark.subject for mark in made.parked}
-    stubborn = {w.id for w in situation.case.writes if w.id in made.not_taken and w.gives not in parked}
+    tried = (w for w in situation.case.writes if w.id in made.not_taken and _has_a_holder(w, situation))
+    stubborn = {w.id for w in tried if w.gives not in parked}
     linked = {link.key for link in made.base.links}
     return tuple(
         w.id
         for w in situation.case.writes
         if not w.settled and w.id not in stubborn and not (_is_lost(w, situation) and key_of(w) not in linked)
     )
+
+
+def _has_a_holder(write: Write, situation: Situation) -> bool:
+    """Otherwise it will not be tried again."""
+    shown = write.after or write.before
+    values = [row.tlf for row in situation.advoware.rows]
+    values += [item.value for item in situation.espocrm.items(write.kind)]
+    known = {situation.canonical(value, write.kind) for value in values}
+    return shown is not None and situation.canonical(shown.value, write.kind) in known
 
 
 def _is_lost(write: Write, situation: Situation) -> bool:

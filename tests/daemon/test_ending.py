@@ -1,0 +1,55 @@
+"""How a run ends: when it looks again, and which writes of the journal are over."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from daemon.ending import Ending, ending
+from statemachine.case import Outcome, Shown, Variant, Write
+from statemachine.model import Kind, Side
+from statemachine.plan import make
+from tests.statemachine.world import World, agreed
+
+ONE, TWO = "0511/1234560", "0511/1234561"
+E_TWO = "+495111234561"
+
+
+def end_of(world: World, write: Write) -> tuple[Ending, float]:
+    world.case = replace(world.case, writes=(write,))
+    situation = world.situation()
+    made = make(situation)
+    assert made.not_taken == (write.id,)
+    return ending(made, situation, (), False, situation.now), situation.now
+
+
+def without_effect(world: World) -> Write:
+    """EspoCRM answered 200, and never showed the new item."""
+    shown = Shown(E_TWO, type="Office", primary=False, opt_out=False, invalid=False)
+    gives = f"{Side.ESPOCRM}:{Kind.PHONE}:{E_TWO}"
+    at = world.now - 1000
+    return Write(
+        *(7, "c", at, Side.ESPOCRM, "put", Variant.VAR4, Kind.PHONE, "L9", 900, None, shown, Outcome.DONE),
+        gives=gives,
+    )
+
+
+@pytest.mark.parametrize("held", [True, False])
+def test_a_write_without_effect_is_over_when_nobody_has_the_value_any_more(held: bool) -> None:
+    """It would never be tried again, and whoever asks what this run has written would find it for ever."""
+    world = agreed(ONE, "max@example.de")
+    if held:
+        world.row(TWO)
+    end, _ = end_of(world, without_effect(world))
+    assert (7 in end.settled) is not held
+
+
+def test_nobody_is_looked_at_again_at_once_for_ever() -> None:
+    """A wish that must wait for a run of its own waits for a moment."""
+    world = agreed(ONE, "max@example.de")
+    world.edit_item("+495111234560", type="Mobile")
+    world.row(TWO)
+    end, now = end_of(world, without_effect(world))
+    assert end.event.due_at is not None
+    assert end.event.due_at >= now + 0.5

@@ -16,8 +16,9 @@ from statemachine.rules import Direction
 from statemachine.situation import Situation
 
 _WITHOUT_EFFECT = (Outcome.REFUSED, Outcome.NOT_SENT)
-#: What follows from a decision about an emptied side: the other one is emptied as well, or all is written back.
-_EMPTIES_OR_GIVES_BACK = (Variant.VAR2, Variant.VAR3, Variant.RESTORE)
+#: What follows for linked entries from a decision about an emptied side: the other one is emptied as well, or all is
+#: written back.
+_EMPTIES_OR_GIVES_BACK = (Variant.VAR1, Variant.VAR2, Variant.VAR3, Variant.VAR4, Variant.RESTORE)
 
 
 class Verdicts:
@@ -142,7 +143,7 @@ def _overwrote(write: Write, decision: Decision) -> bool:
     if write.side is not side or write.at < decision.at or write.outcome in _WITHOUT_EFFECT:
         return False
     if conflict.emptied is not None:
-        return write.variant in _EMPTIES_OR_GIVES_BACK
+        return write.link_key is not None and write.variant in _EMPTIES_OR_GIVES_BACK
     return write.before is not None and (write.link_key, write.before.value) == (conflict.link_key, lost)
 
 

@@ -151,6 +151,11 @@ def transition_never(trigger: str) -> Callable[[Town], list[str]]:
     return look
 
 
+def unkilled(look: Callable[[Town], list[str]]) -> Callable[[Town], list[str]]:
+    """Only where nobody was killed: who dies has to begin anew."""
+    return lambda town: [] if town.deaths else look(town)
+
+
 def every(*looks: Callable[[Town], list[str]]) -> Callable[[Town], list[str]]:
     return lambda town: [problem for look in looks for problem in look(town)]
 
@@ -675,6 +680,7 @@ _add(
         s.only_in_espocrm("a.very.long.address@example.de"),
     ),
     prepare=lambda town: setattr(town.advoware.manners, "tlf_max", 20),
+    same_end=False,  # the row without an answer is there or not
 )
 _add(
     "two_items_and_one_slot",
@@ -755,7 +761,7 @@ _add(
     sync={"conflict_policy": "manual"},
     plan={"scripted": (("espocrm", "PUT", 0, "interrupted"),)},
     same_end=False,
-    expect=row(4, Z),
+    expect=unkilled(row(4, Z)),
 )
 
 _add(
@@ -773,7 +779,7 @@ _add(
         s.at(T + 20, s.delete(X), s.delete(Z), s.decide(Keep.ESPOCRM)),
     ),
     same_end=False,
-    expect=every(row(4, X), row(8, Z)),
+    expect=unkilled(every(row(4, X), row(8, Z))),
 )
 _add(
     "an_administrator_changes_a_value",
@@ -861,11 +867,6 @@ def knocks(side: str, most: int) -> Callable[[Town], list[str]]:
         return [] if found <= most else [f"{side} got {found} requests while it was down, more than {most}"]
 
     return look
-
-
-def unkilled(look: Callable[[Town], list[str]]) -> Callable[[Town], list[str]]:
-    """Only where nobody was killed: who dies has to begin anew."""
-    return lambda town: [] if town.deaths else look(town)
 
 
 def untouched(side: str) -> Callable[[Town], list[str]]:

@@ -164,6 +164,13 @@ class Stage:
         def tell() -> None:
             kind = "email" if "@" in value else "phone"
             self.book(who).fates[kind, same(kind, value)] = Fate.ONLY_ESPOCRM
+            stump = value[
+                : self.town.advoware.manners.tlf_max
+            ]  # stays, for all to see, if its answer is lost
+            if stump != value:
+                self.town.ledger.excuse(
+                    self.book(who), [(kind, same(kind, stump))], "all that Advoware holds"
+                )
 
         return tell
 

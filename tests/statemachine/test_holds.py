@@ -188,14 +188,18 @@ def test_partial_re_typing_does_not_answer_the_question(side: Side, empty: Calla
 
 
 @pytest.mark.parametrize("keep", [Keep.ESPOCRM, Keep.ADVOWARE])
-def test_a_decision_about_an_emptied_side_is_done_though_the_daemon_died_over_it(keep: Keep) -> None:
+@pytest.mark.parametrize("side", list(Side))
+def test_a_decision_about_an_emptied_side_is_done_though_the_daemon_died_over_it(
+    side: Side, keep: Keep
+) -> None:
     world = three()
-    empty_espocrm(world)
+    if side is Side.ESPOCRM:
+        empty_espocrm(world)
+    else:
+        world.rows.clear()
     world.sync()
     world.decide(keep)
-    world.faults[world.count] = "after"
-    if keep is Keep.ESPOCRM:
-        world.faults |= {world.count + 1: "after", world.count + 2: "after"}
+    world.faults |= {world.count + n: "after" for n in range(1 if keep is Keep.ADVOWARE else 3)}
     runs = world.sync()
     assert runs[0].ended == "crashed"
     assert [outcome for _, outcome in runs[-1].plan.decided] == ["done"]

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
-from statemachine import stumps, wishes
+from statemachine import looks, stumps, wishes
 from statemachine.admission import Admission
 from statemachine.advance import advance
 from statemachine.carry import Carry
@@ -35,6 +35,9 @@ from statemachine.rowplan import RowPlan
 from statemachine.situation import Situation, Value
 from statemachine.status import fields_with_data
 from statemachine.verdicts import Verdicts, dissolving
+
+#: A first sync ends when each of these was seen twice: of what a truncated answer hides nobody would ever ask (§7).
+_WHOLE = frozenset({looks.EMAILS, looks.PHONES, looks.ROWS})
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,6 +136,8 @@ def _places_first(d: Difference) -> tuple[bool, bool, int]:
 
 
 def _finished(draft: Draft) -> Plan:
+    if draft.base.first and not _WHOLE <= draft.s.settled:
+        draft.again.append(draft.s.now + draft.s.rules.settle)
     base = advance(draft)
     return Plan(
         rows=draft.rows.commands(),

@@ -364,8 +364,9 @@ class _Sync:
 
     def _read_advoware(self) -> None:
         self._advoware = self._w.advoware()
-        self._seen_a = looks.look_advoware(self._advoware, self._seen_a)
-        self._settled -= {looks.ROWS}
+        before, self._seen_a = self._seen_a, looks.look_advoware(self._advoware, self._seen_a)
+        if looks.changed(before, self._seen_a):
+            self._settled -= {looks.ROWS}
 
     def _row(self, command: RowCommand) -> None:
         w = self._w

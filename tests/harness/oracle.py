@@ -153,6 +153,8 @@ class _Judge:
             case Fate.MUST_NOT:
                 if self._frozen or not (here or there):
                     return None
+                if here and not there and self._is_frozen_item():
+                    return None  # its row was emptied and typed into again before anybody looked
                 return None if disputed else f"resurrected, espocrm {here} advoware {there}"
             case Fate.MAY:
                 return None if here == there or disputed else self._one_sided(value, here)

@@ -8,12 +8,13 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from statemachine import kommkz
+from statemachine import kommkz, looks
 from statemachine.admission import Admission
 from statemachine.case import Notice, Outcome, Variant, Write
 from statemachine.diff import Difference
 from statemachine.draft import Draft
 from statemachine.model import Item, Kind, Link, Side
+from statemachine.pairing import Tie
 from statemachine.rowplan import New
 from statemachine.rows import Row
 from statemachine.situation import subject
@@ -46,7 +47,20 @@ class Retype:
             return "lookup"
         if (item.kind, self._draft.of_item(item)) in self._s.shared:
             return None
+        if again := self._not_listed(d.tie):
+            self._draft.again.append(again)
+            return "settling"
         return self._recreate(link, item, d.tie.rows)
+
+    def _not_listed(self, tie: Tie) -> float | None:
+        """When to look again because a row of the link is not in the list; None: every row is, or those that are not
+        are gone (§9). It may be the old row, or the one that we have just created: a list as it was before our own
+        write is no second look at what came of it."""
+        hidden = set(tie.gone_rows) - {row.id for row in self._s.advoware.rows}
+        ours = [write for write in self._s.case.writes if write.advoware_id in hidden]
+        until = max((write.at + self._s.rules.deletion_confirm for write in ours), default=0.0)
+        sure = until <= self._s.now and looks.ROWS in self._s.settled and all(w.settled for w in ours)
+        return max(until, self._s.now + self._s.rules.settle) if hidden and not sure else None
 
     def _wished(self, item: Item) -> bool:
         """Only an edit of this very record can be its user's wish: a shared value changes everywhere (facts §5)."""

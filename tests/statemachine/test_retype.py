@@ -66,6 +66,57 @@ def test_a_type_change_survives_every_misfortune(fault: str, number: int) -> Non
     world.quiet()
 
 
+def test_a_list_that_leaves_the_new_row_out_does_not_make_us_create_it_twice() -> None:
+    """§5, §8: Advoware said that it created the row; one truncated answer does not show that it is gone again."""
+    world = one()
+    world.edit_item(E_NUMBER, type="Fax")
+    before = list(world.rows.values())
+    world.torn_rows = [before, before]
+    world.sync()
+    assert live(world) == [(NUMBER, 2, "Zentrale")]
+    assert [w.operation for w in world.history] == ["post", "put"]
+    world.quiet()
+
+
+def test_a_list_as_it_was_before_a_crash_does_not_make_us_create_the_row_twice() -> None:
+    """§5, §8: it was the same list long before the row was created, so it is no second look at what came of it."""
+    world = one()
+    world.edit_item(E_NUMBER, type="Fax")
+    before = list(world.rows.values())
+    world.faults = {world.count: "recorded"}
+    world.run()
+    world.torn_rows = [before]
+    world.sync()
+    assert live(world) == [(NUMBER, 2, "Zentrale")]
+    assert [w.operation for w in world.history] == ["post", "put"]
+    world.quiet()
+
+
+def test_a_list_that_leaves_the_old_row_out_does_not_leave_it_there_for_ever() -> None:
+    """§5, §9: the old row goes too when the next answer shows it."""
+    world = one()
+    world.edit_item(E_NUMBER, type="Fax")
+    world.faults = {world.count: "recorded"}
+    world.run()
+    world.torn_rows = [[row for row in world.rows.values() if row.id != 101]]
+    world.sync()
+    assert live(world) == [(NUMBER, 2, "Zentrale")]
+    assert [ids for value, ids in world.agreed() if value == E_NUMBER] == [[103]]
+    world.quiet()
+
+
+def test_a_new_row_that_staff_took_away_at_once_is_created_again() -> None:
+    """§5, §9: while the old row stands, the number is there; a second look shows that the new one is gone indeed."""
+    world = one()
+    world.edit_item(E_NUMBER, type="Fax")
+    world.faults = {world.count: "recorded"}
+    world.run()
+    world.remove_row(103)
+    world.sync()
+    assert live(world) == [(NUMBER, 2, "Zentrale")]
+    world.quiet()
+
+
 def test_a_row_that_already_has_the_wanted_kind_is_enough() -> None:
     """§5: also in an n:1 link, where only the row whose kommKz stood for the old type is re-created."""
     world = one()

@@ -188,7 +188,7 @@ class _Judge:
     def _doubled(self) -> list[str]:
         found = [f"doubled in espocrm: {value}" for value, n in self._espocrm.values.items() if n > 1]
         for value, count in self._advoware.values.items():
-            allowed = max(self._book.row_count[value], 1)
+            allowed = max(self._book.row_count[value], self._followed(value), 1)
             if value in self._book.entered[ESPOCRM] and value in self._book.entered[ADVOWARE]:
                 allowed += 1
             if value[0] == "phone" and self._changed_a_type():
@@ -196,6 +196,20 @@ class _Judge:
             if count > allowed:
                 found.append(f"doubled in advoware: {value} {count} times, people made {allowed}")
         return found
+
+    def _followed(self, value: Value) -> int:
+        """How many rows show it because theirs was taken away in EspoCRM: where nobody could look in between, an item
+        that went and another that came are one that was edited, and all its rows follow (§4.1, §4.5)."""
+        kind, taken = value[0], self._book.taken[ESPOCRM]
+        rows = self._town.query("SELECT body FROM writes WHERE espocrm_id = ?", self._id)
+        puts = (one for (body,) in rows if (one := json.loads(body))["variant"] == "var5")
+        given = {
+            one["advoware_id"]
+            for one in puts
+            if (kind, same(kind, one["before"]["value"])) in taken
+            and (kind, same(kind, one["after"]["value"])) == value
+        }
+        return len(given & self._town.ledger.holders(self._book.pair).get(value, set()))
 
     def _changed_a_type(self) -> bool:
         """A change of type that an outage cut in two, and that nobody wants any more, leaves the number in two rows."""

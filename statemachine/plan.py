@@ -136,7 +136,7 @@ def _places_first(d: Difference) -> tuple[bool, bool, int]:
 
 
 def _finished(draft: Draft) -> Plan:
-    if draft.base.first and not _WHOLE <= draft.s.settled:
+    if draft.base.first and not draft.s.settled >= _WHOLE:
         draft.again.append(draft.s.now + draft.s.rules.settle)
     base = advance(draft)
     return Plan(

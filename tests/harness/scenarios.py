@@ -1029,7 +1029,9 @@ _add(
     lambda s: s.at(T, *(s.edit(f"+49309009{n:04d}", f"+49309009{n + 100:04d}", who=n) for n in range(6))),
     plan={"outages": (("advoware", T, T + 200, "error_500"),)},
     same_end=False,
-    expect=unkilled(every(knocks("advoware", 20), times("attempt_failed", 1))),  # the third 500 opens the breaker
+    expect=unkilled(
+        every(knocks("advoware", 20), times("attempt_failed", 1))
+    ),  # the third 500 opens the breaker
 )
 _add(
     "four_fail_for_long",

@@ -329,6 +329,10 @@ class Store(Protocol):
         """On what both sides were seen to agree, before anything is written; ``finish`` brings the whole base."""
         ...
 
+    async def forget_first_looks(self, espocrm_id: str, side: Side) -> None:
+        """Another look showed other entries on this side: what was missing needs two looks again (§9)."""
+        ...
+
     async def forget_pending(self, espocrm_id: str, back: Sequence[Pending]) -> None:
         """These were there again in a look of a run that did not come to its end (§9)."""
         ...

@@ -224,6 +224,7 @@ class Sightings:
             return False
         after = look_espocrm(record, seen)
         if changed(seen, after):
+            await self._store.forget_first_looks(person.espocrm_id, Side.ESPOCRM)
             await self._move(person.espocrm_id, "espocrm_changed", self._on_our_clock(after.stamp))
         await self._store.looked(person.espocrm_id, Side.ESPOCRM, after)
         return True

@@ -98,6 +98,11 @@ def forget_pending(turn: Turn, espocrm_id: str, back: Sequence[Pending]) -> None
     )
 
 
+def forget_first_looks(turn: Turn, espocrm_id: str, side: Side) -> None:
+    """Somebody looked in between and saw something else: whatever was missing there was missing once again at most."""
+    turn.do("DELETE FROM pending WHERE espocrm_id = ? AND side = ?", espocrm_id, side)
+
+
 def _replace_pending(turn: Turn, espocrm_id: str, pending: Sequence[Pending]) -> None:
     turn.do("DELETE FROM pending WHERE espocrm_id = ?", espocrm_id)
     turn.many(

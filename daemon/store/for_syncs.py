@@ -133,6 +133,9 @@ class ForSyncs:
     async def forget_pending(self, espocrm_id: str, back: Sequence[Pending]) -> None:
         await self._engine.write(casefile.forget_pending, espocrm_id, back)
 
+    async def forget_first_looks(self, espocrm_id: str, side: Side) -> None:
+        await self._engine.write(casefile.forget_first_looks, espocrm_id, side)
+
     async def decide(self, conflict_id: int, keep: Keep, by: str) -> Person | None:
         return await self._engine.write(conflicts.decide, conflict_id, keep, by)
 

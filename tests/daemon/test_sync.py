@@ -6,8 +6,11 @@ import json
 from collections.abc import Callable
 from pathlib import Path
 
+import pytest
+
 from daemon.ports import Answer, Request
 from daemon.scan import LAST_SCAN_NOTE
+from daemon.simulators import wire as simulated
 from daemon.simulators.espocrm import mail, phone
 from statemachine.case import Keep
 from statemachine.model import Side
@@ -85,6 +88,34 @@ async def test_a_clock_that_is_set_during_a_run_postpones_it(tmp_path: Path) -> 
         assert firm.phones(pair) == [("Office", OFFICE)]
         await firm.look()
         assert firm.phones(pair) == [("Office", OTHER)]
+
+
+@pytest.mark.parametrize("whole_between", [True, False])
+async def test_a_whole_list_between_two_short_ones_starts_the_looks_anew(
+    tmp_path: Path, whole_between: bool
+) -> None:
+    """§9: whoever looked, what was there again has been missing once only."""
+    async with house(tmp_path, 0) as firm:
+        pair = await _synced(firm)
+        whole = firm.advoware.answer(
+            simulated.Request("GET", f"/api/v1/advonet/Beteiligte/{pair.bet_nr}", {}, firm.advoware.headers())
+        ).json()
+        short = [{**one, "kommunikation": one["kommunikation"][:1]} for one in whole]
+        wire = firm.wires[Side.ADVOWARE]
+
+        def shows_less(request: Request) -> Answer | None:
+            return json_answer(short) if request.method == "GET" else None
+
+        wire.fault = shows_less
+        await firm.sweep()
+        await firm._work()
+        if whole_between:
+            wire.fault = lambda _: None
+        await firm.sweep()
+        wire.fault = shows_less
+        firm.clock.time += 120
+        await firm._work()
+        assert firm.mails(pair) == (["alt@example.de"] if whole_between else [])
 
 
 async def test_a_row_deleted_physically_in_advoware_does_not_come_back(tmp_path: Path) -> None:

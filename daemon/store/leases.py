@@ -94,11 +94,15 @@ def reset_due(turn: Turn, limit: int) -> int:
 
 
 def _set_right(turn: Turn) -> None:
-    """Nobody waits until a clock that was set back is again where it was: each keeps the length of his wait."""
+    """Nobody waits until a clock that was set back is again where it was: each keeps the length of his wait, as far as
+    it can be known. Who is dirty is looked at at once: an early look costs nothing."""
+    schedule = turn.rules.schedule
     found = [row for statement in FROM_THE_FUTURE for row in turn.rows(statement, turn.now)]
     turn.many(
-        "UPDATE persons SET due_at = ?2 + (due_at - since), since = ?2 WHERE espocrm_id = ?1",
-        ((row[0], turn.now) for row in found),
+        "UPDATE persons SET since = ?2, due_at = ?2 + CASE state WHEN 'dirty' THEN 0"
+        " WHEN 'failed' THEN max(min(due_at - since, ?3), 0) ELSE max(min(due_at - since, ?4), 0) END"
+        " WHERE espocrm_id = ?1",
+        ((row[0], turn.now, max(schedule.retries, default=0.0), schedule.auto_reset) for row in found),
     )
     at_once = turn.rows(DUE_AT_ONCE_IN_THE_FUTURE, turn.now)
     turn.many("UPDATE persons SET due_at = ?2 WHERE espocrm_id = ?1", ((row[0], turn.now) for row in at_once))

@@ -110,6 +110,19 @@ async def test_nobody_waits_for_a_clock_that_was_set_back(store: SqliteStore, cl
     assert await store.reset_due(5) == 1
 
 
+async def test_a_clock_that_was_set_twice_makes_nobody_wait_for_the_sum(
+    store: SqliteStore, clock: HandClock
+) -> None:
+    """Dirty since one wrong time and due at another: the difference is no wait."""
+    clock.time = START + 3600
+    await store.discover("a", 1, None)
+    clock.time = START + 93600
+    await store.move("a", Event(Trigger.CHANGE_SEEN, "espocrm_changed"))
+    clock.time = START + 1
+    await store.reset_due(5)
+    assert [person.espocrm_id for person in await store.lease("me", 5)] == ["a"]
+
+
 async def test_who_was_asked_for_while_the_clock_was_ahead_is_due_at_once(
     store: SqliteStore, clock: HandClock
 ) -> None:

@@ -16,6 +16,7 @@ EMAIL, PHONE = "email", "phone"
 #: kommKz → which of EspoCRM's arrays; 5 is a web site and never synced.
 FAMILY = {**dict.fromkeys((4, 8, 11, 12), EMAIL), **dict.fromkeys((1, 2, 3, 6, 7, 9, 10), PHONE)}
 _MARKER = re.compile(r"\[ESPOCRM(-SLOT:([1-9]|1[0-2])|:[A-Za-z0-9+/_=-]*:([1-9]|1[0-2]))\] ?")
+_STUMP = re.compile(r"^\[ESPOCRM[A-Za-z0-9+/_=:-]*$")
 _PAYLOAD = re.compile(r"\[ESPOCRM:([A-Za-z0-9+/_=-]*):")
 
 
@@ -65,5 +66,5 @@ def marked_values(bemerkung: str) -> list[tuple[str, str]]:
 
 
 def own_text(bemerkung: str) -> str:
-    """What the user wrote himself, without the first marker."""
-    return _MARKER.sub("", bemerkung, count=1)
+    """What the user wrote himself, without the first marker, or what Advoware's limit left of it."""
+    return _STUMP.sub("", _MARKER.sub("", bemerkung, count=1))

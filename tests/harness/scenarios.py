@@ -521,6 +521,19 @@ _add(
     lambda s: s.at(T, s.edit(A, B), s.retype(X, Y)),
     plan={"outages": (("advoware", T, T + 60, "offline"),)},
 )
+for _name, _hours in (("night", 12), ("weekend", 62)):
+    _add(
+        f"the_manager_is_off_for_a_{_name}",
+        _ONE,
+        lambda s: (s.at(T, s.edit(A, B)), s.at(T + 7200, s.remove(X)), s.at(T + 7300, s.add("Fax", D))),  # type: ignore[arg-type,return-value]
+        plan={
+            "outages": (("advoware", T - 5, T + _hours * 3600, "offline"),),
+            "active": T + _hours * 3600 + 60,
+            "poll": 300.0,
+            "sweep": 900.0,
+            "scan": 3600.0,
+        },
+    )
 _add(
     "espocrm_down",
     _ONE,

@@ -3,13 +3,22 @@
 import random
 import secrets
 
+import pytest
+
 from tests.harness.crashes import crash, points
 from tests.harness.scenarios import SCENARIOS
 
 
-def test_a_kill_anywhere_changes_nothing() -> None:
-    start = secrets.randbelow(10**9)
-    chance = random.Random(start)
+@pytest.fixture
+def chance(capsys: pytest.CaptureFixture[str]) -> random.Random:
+    """Others each time; which is printed."""
+    seed = secrets.randbelow(10**9)
+    with capsys.disabled():
+        print(f"\ncrash points drawn from seed {seed}")
+    return random.Random(seed)
+
+
+def test_a_kill_anywhere_changes_nothing(chance: random.Random) -> None:
     for name in chance.sample(sorted(SCENARIOS), 12):
         calm, numbers = points(SCENARIOS[name])
         for number in chance.sample(numbers, min(5, len(numbers))):
@@ -17,9 +26,7 @@ def test_a_kill_anywhere_changes_nothing() -> None:
             assert found.problems == (), f"python -m tests.harness --scenario {name} --die-at {number}"
 
 
-def test_a_second_kill_during_the_recovery_changes_nothing() -> None:
-    start = secrets.randbelow(10**9)
-    chance = random.Random(start)
+def test_a_second_kill_during_the_recovery_changes_nothing(chance: random.Random) -> None:
     for name in chance.sample(sorted(SCENARIOS), 6):
         calm, numbers = points(SCENARIOS[name])
         for number in chance.sample(numbers, min(4, len(numbers))):

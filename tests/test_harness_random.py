@@ -7,21 +7,26 @@ import os
 import secrets
 import time
 
+import pytest
+
 from tests.harness.history import drawn, play
 
 #: Seconds that the fresh histories may take.
 BUDGET = float(os.environ.get("KOMMSYNC_HARNESS_SECONDS", "25"))
 
 
-def test_nothing_is_lost_doubled_or_resurrected() -> None:
+def test_nothing_is_lost_doubled_or_resurrected(capsys: pytest.CaptureFixture[str]) -> None:
     start = secrets.randbelow(10**9)
-    print(f"histories from seed {start}; one of them again: python -m tests.harness --replay SEED")
     ends, seed = time.monotonic() + BUDGET, start
     while time.monotonic() < ends:
         result = play(drawn(seed))
         assert result.violations == [], f"python -m tests.harness --replay {seed}"
         seed += 1
     assert seed > start
+    with capsys.disabled():
+        print(
+            f"\n{seed - start} histories from seed {start}; one again: python -m tests.harness --replay SEED"
+        )
 
 
 def test_the_same_seed_is_the_same_history() -> None:

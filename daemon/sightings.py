@@ -196,7 +196,7 @@ class Sightings:
         seen = await self._seen(person)
         if seen is None or self._is_ripe(person, seen):
             return True
-        return self._could_be_ripe(person) and await self._confirm(person, seen)
+        return self._could_be_ripe(person, seen) and await self._confirm(person, seen)
 
     async def _seen(self, person: Person) -> Seen | None:
         return (await self._store.case(person.espocrm_id, person.bet_nr, 0.0)).seen_espocrm
@@ -205,8 +205,12 @@ class Sightings:
         looked = seen.server_time if seen.server_time is not None else seen.at + self.offset
         return looked >= self._ripe_from(person)
 
-    def _could_be_ripe(self, person: Person) -> bool:
-        return self.impatient or self._clock.now() + self.offset >= self._ripe_from(person)
+    def _could_be_ripe(self, person: Person, seen: Seen) -> bool:
+        """A stamp from the future says that EspoCRM's clock was set back: then the time since our look counts."""
+        left = self._ripe_from(person) - (self._clock.now() + self.offset)
+        was_set_back = left > 2 * self._overlap
+        late_enough = was_set_back and self._clock.now() - seen.at >= self._overlap
+        return self.impatient or left <= 0 or late_enough
 
     def _ripe_from(self, person: Person) -> float:
         return (moment(person.stamp) or 0.0) + self._overlap

@@ -173,6 +173,21 @@ async def test_a_torn_read_is_found_by_that_look(desk: Desk) -> None:
     assert (person.standing.state, person.standing.reason) == (State.DIRTY, "espocrm_changed")
 
 
+async def test_a_torn_read_is_found_though_espocrm_s_clock_was_set_back_meanwhile(desk: Desk) -> None:
+    """Its stamp lies in the future then, and nobody waits until that has come; one look more is enough."""
+    desk.crm.ahead = 93_600.0
+    await desk.poll()
+    desk.crm.save("a", phone="half of it")
+    await desk.poll(1)
+    await desk.sync()
+    desk.crm.rows["a"].phone = "+495111234560"
+    desk.crm.ahead = -3600.0
+    for _ in range(4):
+        await desk.poll(8)
+    assert await desk.state("a") is State.DIRTY
+    assert len([call for call in desk.crm.calls if call[0] == "get"]) == 1
+
+
 async def test_a_poll_longer_than_twice_the_overlap_still_repeats_an_unripe_look(desk: Desk) -> None:
     await desk.poll()
     desk.crm.save("a", phone="half of it")

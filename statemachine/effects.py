@@ -93,7 +93,13 @@ def _row_shows(write: Write, situation: Situation) -> bool:
         write.after.bemerkung if write.before and write.before.bemerkung != write.after.bemerkung else ""
     )
     marked = row.bemerkung == brought and marker.read(brought)[0] is not None
-    return marked or _same_row(_shown_row(row), write.after)
+    return marked or _same_row(_shown_row(row), write.after) or _respelt(row, write, situation)
+
+
+def _respelt(row: Kommunikation, write: Write, situation: Situation) -> bool:
+    """Staff put blanks around what we had brought."""
+    before, now = _value(write.before, write, situation), situation.canonical(row.tlf, write.kind)
+    return bool(row.tlf.strip()) and before != now == _value(write.after, write, situation)
 
 
 def _no_row_effect(write: Write, later: Write | None, situation: Situation) -> bool:

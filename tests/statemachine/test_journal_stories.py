@@ -203,6 +203,21 @@ def test_a_refused_removal_freezes_only_its_entry() -> None:
 # --- unknown outcomes ------------------------------------------------------------------------------------------------
 
 
+def test_an_unanswered_write_is_known_under_blanks_that_staff_put_around_it() -> None:
+    """§8: only EspoCRM's side changed after it, so nobody is asked and nothing is decided."""
+    world = agreed(ONE, "max@example.de", text="Text", rules=replace(RULES, conflict_policy=Policy.MANUAL))
+    world.edit_row(101, bemerkung="Text")  # nothing tells that this entry was synced
+    world.edit_item(E_ONE, value=E_TWO)
+    world.faults = {world.count: "after"}
+    world.run()
+    world.edit_row(101, tlf=f" {E_TWO} ")
+    world.edit_item(E_TWO, value=E_THREE)
+    world.sync()
+    assert (phones(world), live(world)) == ([E_THREE], [E_THREE])
+    assert world.case.conflicts == ()
+    world.quiet()
+
+
 def test_a_lost_answer_is_found_by_reading() -> None:
     """§8: never repeat blindly; the row with our marker and value is the lost one and is adopted."""
     world = one()

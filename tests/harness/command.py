@@ -11,6 +11,7 @@ import sys
 import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import suppress
 from dataclasses import replace
 from typing import TypeVar
 
@@ -81,18 +82,19 @@ def _random(seeds: range, stop: int, jobs: int) -> int:
     began, counts, failed, done, virtual, trampled = time.perf_counter(), Counter[str](), 0, 0, 0.0, 0
     widths: list[float] = []
     print(f"histories from seed {seeds.start}", flush=True)
-    for result in _map(jobs, _history, seeds):
-        done, virtual, trampled = done + 1, virtual + result.virtual_seconds, trampled + result.trampled
-        counts.update(result.counts)
-        counts["effects"] += result.effects
-        if done % _TELL == 0:
-            print(f"{done} histories, {failed} failed, {time.perf_counter() - began:.0f} s", flush=True)
-        widths += result.widths
-        if result.violations:
-            failed += 1
-            print(f"seed {result.seed}: {result.violations[:4]}", flush=True)
-            if failed >= stop:
-                break
+    with suppress(KeyboardInterrupt):  # what has been lived through until then counts
+        for result in _map(jobs, _history, seeds):
+            done, virtual, trampled = done + 1, virtual + result.virtual_seconds, trampled + result.trampled
+            counts.update(result.counts)
+            counts["effects"] += result.effects
+            if done % _TELL == 0:
+                print(f"{done} histories, {failed} failed, {time.perf_counter() - began:.0f} s", flush=True)
+            widths += result.widths
+            if result.violations:
+                failed += 1
+                print(f"seed {result.seed}: {result.violations[:4]}", flush=True)
+                if failed >= stop:
+                    break
     seconds = time.perf_counter() - began
     print(f"{done} histories, {failed} failed, {seconds:.0f} s, {virtual / 3600:.0f} h of virtual time")
     print(f"{len(widths)} writes, {trampled} of them over an edit that could not be known; {_wide(widths)}")

@@ -12,6 +12,7 @@ from dataclasses import replace
 from statemachine import kommkz, looks
 from statemachine.case import Outcome, Variant, Write
 from statemachine.diff import Change, Difference
+from statemachine.doubles import younger_double
 from statemachine.draft import PASSING, Draft, equal
 from statemachine.model import Base, Item, Link, LinkRow, Side
 from statemachine.pairing import Tie
@@ -80,7 +81,9 @@ def _moved(tie: Tie, link: Link, draft: Draft) -> Link:
 
 def _agreed(tie: Tie, key: str, situation: Situation) -> Link:
     item = tie.shown
-    rows = sorted((*(_row(row) for row in tie.rows), *_hidden(tie, situation)), key=lambda row: row.id)
+    double = younger_double(tie, situation)  # it is known by being in no base, so it must not come into one (§8)
+    held = [_row(row) for row in tie.rows if row is not double]
+    rows = sorted((*held, *_hidden(tie, situation)), key=lambda row: row.id)
     return Link(
         key,
         tie.kind,

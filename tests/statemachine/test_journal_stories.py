@@ -250,6 +250,18 @@ def test_the_younger_row_of_a_doubled_post_becomes_a_slot() -> None:
     world.quiet()
 
 
+@pytest.mark.parametrize("fault", ["nothing", "lost", "unknown"])
+def test_a_double_that_could_not_be_emptied_at_once_is_still_known(fault: str) -> None:
+    """§8: it must not come into the base of a run that ended before."""
+    world = doubled()
+    world.faults = {world.count: fault}
+    world.run()
+    world.wait(100)
+    world.sync()
+    assert (world.rows[103].tlf, world.rows[104].tlf) == (E_TWO, "")
+    world.quiet()
+
+
 def test_any_other_equal_row_is_staffs() -> None:
     """§8."""
     world = doubled()

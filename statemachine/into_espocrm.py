@@ -5,12 +5,13 @@ Called by carry. Fills the item half of the plan, and the markers that must be w
 
 from __future__ import annotations
 
+import math
 from dataclasses import replace
 
 from statemachine import echoes, guard, kommkz
 from statemachine.acceptance import espocrm_form
 from statemachine.admission import Admission
-from statemachine.case import Shown, Variant
+from statemachine.case import Outcome, Shown, Variant
 from statemachine.commands import shown_item
 from statemachine.diff import Change, Difference
 from statemachine.draft import Draft
@@ -18,6 +19,9 @@ from statemachine.model import Item, Kind, Link, Side
 from statemachine.rebase import TRIES
 from statemachine.rows import Row
 from statemachine.situation import subject
+
+#: Seconds after which a request without an answer has been saved, or never will be.
+_SAVED_BY_THEN = 60.0
 
 
 class IntoEspocrm:
@@ -88,6 +92,16 @@ class IntoEspocrm:
         self._draft.items[row.kind].add(item, variant, d.tie.key, row.id)
         return None
 
+    def _is_under_way(self, name: str) -> bool:
+        """An unanswered request with this value may still be saved: a second one beside it would leave two rows of the
+        value in EspoCRM's tables, for ever (facts §10)."""
+        sent = [w.at for w in self._s.case.writes if w.gives == name and w.outcome is Outcome.UNKNOWN]
+        until = max(sent, default=-math.inf) + _SAVED_BY_THEN
+        if until <= self._s.now:
+            return False
+        self._draft.again.append(until)
+        return True
+
     def _new_item(self, row: Row, form: str, holder: Shown | None, link: Link | None) -> Item:
         type_ = self._phone_type(row, link) if row.kind is Kind.PHONE else None
         return Item(
@@ -122,6 +136,8 @@ class IntoEspocrm:
         problem = self._admission.refuses(Side.ESPOCRM, row.kind, row.canonical, row.now.tlf, link, row.id)
         if problem is not None:
             return None, problem
+        if self._is_under_way(subject(Side.ESPOCRM, row.kind, row.canonical)):
+            return None, "settling"
         if problem := self._admission.blocked(row.kind):
             return None, self._held_up(row, problem, link)
         if (own := self._own(row)) is not None:

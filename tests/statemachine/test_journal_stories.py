@@ -218,6 +218,23 @@ def test_an_unanswered_write_is_known_under_blanks_that_staff_put_around_it() ->
     world.quiet()
 
 
+def test_a_new_value_is_not_sent_beside_a_request_that_was_not_answered() -> None:
+    """facts §10: two saves of one new value at once leave two rows of it in EspoCRM's tables, for ever."""
+    world = agreed(ONE, "max@example.de")
+    world.sync()
+    world.row(TWO)
+    world.faults = {world.count + 1: "nothing"}
+    world.run()
+    sent = world.count
+    world.wait(10)
+    assert world.run().ended == "look_again"
+    assert world.count == sent
+    world.wait(60)
+    world.sync()
+    assert phones(world) == [E_ONE, E_TWO]
+    world.quiet()
+
+
 def test_a_lost_answer_is_found_by_reading() -> None:
     """§8: never repeat blindly; the row with our marker and value is the lost one and is adopted."""
     world = one()

@@ -81,7 +81,9 @@ def _moved(tie: Tie, link: Link, draft: Draft) -> Link:
 
 def _agreed(tie: Tie, key: str, situation: Situation) -> Link:
     item = tie.shown
-    double = younger_double(tie, situation)  # it is known by being in no base, so it must not come into one (§8)
+    double = younger_double(
+        tie, situation
+    )  # it is known by being in no base, so it must not come into one (§8)
     held = [_row(row) for row in tie.rows if row is not double]
     rows = sorted((*held, *_hidden(tie, situation)), key=lambda row: row.id)
     return Link(

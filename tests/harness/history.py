@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 
+from daemon.maintenance import TIDY_SECONDS
 from statemachine.case import Keep
 from tests.harness import oracle
 from tests.harness.misfortune import Mood
@@ -197,6 +198,8 @@ class _Life:
         settled = now - self._still_since
         plan = town.plan
         quiet_after = 1.5 * plan.sweep + 15 if plan.settled_for is None else plan.settled_for
+        if any(at > 0 and who == "daemon" for at, who, _ in plan.clocks):
+            quiet_after += TIDY_SECONDS  # so long it takes until what was due at another time is due again
         if self._verdict_at is None and settled >= quiet_after:
             oracle.judge(town)
             self._verdict_at = now

@@ -74,6 +74,10 @@ class Engine:
         if self._recent.add(espocrm_id, side, seen, self._clock.monotonic()):
             await self.flush()
 
+    def overtake(self, espocrm_id: str, side: Side, seen: Seen) -> None:
+        """``seen`` has been written: an older look that waits must not come after it."""
+        self._recent.drop(espocrm_id, side, seen.at, self._clock.now())
+
     @property
     def recent(self) -> Recent:
         return self._recent

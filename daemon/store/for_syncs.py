@@ -77,7 +77,7 @@ class ForSyncs:
         left = await self._engine.write(casefile.finish, espocrm_id, bet_nr, finish, run, guard)
         for side, seen in ((Side.ESPOCRM, finish.seen_espocrm), (Side.ADVOWARE, finish.seen_advoware)):
             if seen is not None:
-                self._engine.recent.drop(espocrm_id, side, seen.at)
+                self._engine.overtake(espocrm_id, side, seen)
         return None if left is None else self._engine.recent.on(left)
 
     async def looked(self, espocrm_id: str, side: Side, seen: Seen) -> None:

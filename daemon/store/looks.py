@@ -102,10 +102,11 @@ class Recent:
         for side in sides:
             self._looks.pop((espocrm_id, side), None)
 
-    def drop(self, espocrm_id: str, side: Side, until: float) -> None:
-        """A look that is not younger than ``until`` has been overtaken."""
+    def drop(self, espocrm_id: str, side: Side, until: float, now: float) -> None:
+        """A look that is not younger than ``until`` has been overtaken; one from the future was made before our clock
+        was set back."""
         seen = self._looks.get((espocrm_id, side))
-        if seen is not None and seen.at <= until:
+        if seen is not None and (seen.at <= until or seen.at > now):
             del self._looks[espocrm_id, side]
 
     def seen(self, espocrm_id: str, side: Side, stored: Seen | None) -> Seen | None:

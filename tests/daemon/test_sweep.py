@@ -124,6 +124,18 @@ async def test_a_change_makes_dirty_and_leaves_the_look_to_the_sync(desk: Desk) 
     assert desk.fresh.take("0002", 2) is None
 
 
+async def test_a_look_from_before_our_clock_was_set_back_hides_no_change(desk: Desk) -> None:
+    desk.clock.time += 86400
+    await desk.known(2)
+    desk.clock.time -= 86400 - 60
+    await desk.store.sweep_slice(0.0, 0)  # the looks are written
+    await desk.store.reset_due(5)  # the tidy round sets right who is to be looked at
+    desk.firm.tlf[2] = "0511 9876540"
+    await desk.sweep.sweep_everybody()
+    assert await desk.state(2) == (State.DIRTY, "advoware_changed")
+    assert await desk.state(1) == (State.CLEAN, "")
+
+
 async def test_a_change_is_told_once(desk: Desk) -> None:
     await desk.known(3)
     desk.firm.tlf[2] = "0511 9876540"

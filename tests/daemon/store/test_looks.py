@@ -28,7 +28,8 @@ async def test_a_look_is_seen_at_once_and_written_later(
     assert (await store.lease("me", 1))[0].looked_at == START + 12
 
 
-async def test_the_end_of_a_run_overtakes_an_older_look_only(store: SqliteStore) -> None:
+async def test_the_end_of_a_run_overtakes_an_older_look_only(store: SqliteStore, clock: HandClock) -> None:
+    clock.time += 10
     await store.discover("a", 1, None)
     await store.looked("a", Side.ADVOWARE, seen(START + 1, "old"))
     await store.looked("a", Side.ESPOCRM, seen(START + 9, "young"))
@@ -36,6 +37,18 @@ async def test_the_end_of_a_run_overtakes_an_older_look_only(store: SqliteStore)
     await synced(store, "a", 1, finish)
     case = await store.case("a", 1, 0)
     assert (case.seen_advoware, case.seen_espocrm) == (seen(START + 5), seen(START + 9, "young"))
+
+
+async def test_a_look_that_waits_from_before_the_clock_was_set_back_is_overtaken(
+    store: SqliteStore, clock: HandClock
+) -> None:
+    """It would hide what the run has seen until the clock is there again."""
+    await store.discover("a", 1, None)
+    clock.time += 3600
+    await store.looked("a", Side.ADVOWARE, seen(clock.time, "old"))
+    clock.time -= 3590
+    await synced(store, "a", 1, Finish(base(), done(), seen_advoware=seen(START + 9)))
+    assert (await store.case("a", 1, 0)).seen_advoware == seen(START + 9)
 
 
 async def test_looks_of_the_untracked_are_forgotten(store: SqliteStore) -> None:

@@ -130,6 +130,7 @@ async def test_a_look_from_before_our_clock_was_set_back_hides_no_change(desk: D
     desk.clock.time -= 86400 - 60
     await desk.store.sweep_slice(0.0, 0)  # the looks are written
     await desk.store.reset_due(5)  # the tidy round sets right who is to be looked at
+    desk.clock.time += 1
     desk.firm.tlf[2] = "0511 9876540"
     await desk.sweep.sweep_everybody()
     assert await desk.state(2) == (State.DIRTY, "advoware_changed")

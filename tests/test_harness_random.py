@@ -12,7 +12,7 @@ import pytest
 from tests.harness.history import drawn, play
 
 #: Seconds that the fresh histories may take.
-BUDGET = float(os.environ.get("KOMMSYNC_HARNESS_SECONDS", "25"))
+BUDGET = float(os.environ.get("KOMMSYNC_HARNESS_SECONDS", "10"))
 
 
 def test_nothing_is_lost_doubled_or_resurrected(capsys: pytest.CaptureFixture[str]) -> None:

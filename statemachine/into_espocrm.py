@@ -93,9 +93,10 @@ class IntoEspocrm:
         return None
 
     def _is_under_way(self, name: str) -> bool:
-        """An unanswered request with this value may still be saved: a second one beside it would leave two rows of the
-        value in EspoCRM's tables, for ever (facts §10)."""
-        sent = [w.at for w in self._s.case.writes if w.gives == name and w.outcome is Outcome.UNKNOWN]
+        """A request with this value that was not answered, or during which we were killed, may still be saved: a second
+        one beside it would leave two rows of the value in EspoCRM's tables, for ever (facts §10)."""
+        unanswered = (w for w in self._s.case.writes if w.outcome in (Outcome.UNKNOWN, None))
+        sent = [write.at for write in unanswered if write.gives == name]
         until = max(sent, default=-math.inf) + _SAVED_BY_THEN
         if until <= self._s.now:
             return False
@@ -136,7 +137,8 @@ class IntoEspocrm:
         problem = self._admission.refuses(Side.ESPOCRM, row.kind, row.canonical, row.now.tlf, link, row.id)
         if problem is not None:
             return None, problem
-        if self._is_under_way(subject(Side.ESPOCRM, row.kind, row.canonical)):
+        is_new = link is None or self._s.canonical(link.value, link.kind) != row.canonical
+        if is_new and self._is_under_way(subject(Side.ESPOCRM, row.kind, row.canonical)):
             return None, "settling"
         if problem := self._admission.blocked(row.kind):
             return None, self._held_up(row, problem, link)

@@ -218,12 +218,13 @@ def test_an_unanswered_write_is_known_under_blanks_that_staff_put_around_it() ->
     world.quiet()
 
 
-def test_a_new_value_is_not_sent_beside_a_request_that_was_not_answered() -> None:
+@pytest.mark.parametrize("fault", ["nothing", "before"])
+def test_a_new_value_is_not_sent_beside_a_request_that_was_not_answered(fault: str) -> None:
     """facts §10: two saves of one new value at once leave two rows of it in EspoCRM's tables, for ever."""
     world = agreed(ONE, "max@example.de")
     world.sync()
     world.row(TWO)
-    world.faults = {world.count + 1: "nothing"}
+    world.faults = {world.count + 1: fault}
     world.run()
     sent = world.count
     world.wait(10)

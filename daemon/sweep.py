@@ -212,9 +212,7 @@ class Sweep:
         now = await self._book.person(person.espocrm_id)
         if now is None or now.bet_nr != person.bet_nr:
             return
-        # a look from the future is an old one: our clock has been set back since
-        overtaken = known is not None and record.asked_at <= known.at <= self._clock.now()
-        if now.standing.state is State.SYNCING or overtaken:
+        if now.standing.state is State.SYNCING or (known is not None and known.at >= record.asked_at):
             # its run may be what we saw: look again
             self._edited[person.espocrm_id] = self._clock.monotonic()
             return

@@ -217,7 +217,7 @@ class _Sync:
 
     async def _note_agreed(self, made: Plan) -> None:
         """Once, before the first write; from then on the journal knows."""
-        base = None if self._agreed_is_noted else agreed_so_far(self._case.base, made.base, made.leaving)
+        base = None if self._agreed_is_noted else agreed_so_far(self._case.base, made.base)
         self._agreed_is_noted = True
         if base is not None:
             await self._store.note_agreed(self._person.espocrm_id, self._person.bet_nr, base)

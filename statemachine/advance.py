@@ -40,24 +40,17 @@ def advance(draft: Draft) -> Base:
     )
 
 
-def agreed_so_far(before: Base, after: Base, leaving: frozenset[int] = frozenset()) -> Base | None:
+def agreed_so_far(before: Base, after: Base) -> Base | None:
     """``before`` with all that ``after`` knows better, for the store before anything is written: if the run then breaks
     off and one side is edited, the other one is known not to have changed. What ended is kept, and so is what only the
-    end of a run may change. ``leaving``: rows that are about to be emptied; the second row of a POST that was sent
-    twice is known by being in no base (§8). None: nothing new."""
-    known = {row.id for link in before.links for row in link.rows}
-    new = [link for one in after.links if (link := _without(one, leaving - known)).rows]
-    held = {row.id for link in new for row in link.rows}
-    still = {link.key for link in new}
+    end of a run may change. None: nothing new."""
+    held = {row.id for link in after.links for row in link.rows}
+    still = {link.key for link in after.links}
     ended = (link for link in before.links if link.key not in still)
-    links = (*new, *(link for link in ended if not any(row.id in held for row in link.rows)))
+    links = (*after.links, *(link for link in ended if not any(row.id in held for row in link.rows)))
     if {_essence(link) for link in links} == {_essence(link) for link in before.links}:
         return None
     return replace(before, links=links, counter=after.counter)
-
-
-def _without(link: Link, rows: frozenset[int]) -> Link:
-    return replace(link, rows=tuple(row for row in link.rows if row.id not in rows))
 
 
 def _essence(link: Link) -> tuple[str, str, tuple[tuple[int, str], ...]]:
@@ -81,9 +74,8 @@ def _moved(tie: Tie, link: Link, draft: Draft) -> Link:
 
 def _agreed(tie: Tie, key: str, situation: Situation) -> Link:
     item = tie.shown
-    double = younger_double(
-        tie, situation
-    )  # it is known by being in no base, so it must not come into one (§8)
+    # the second row of a POST that was sent twice is known by being in no base, so it must not come into one (§8)
+    double = younger_double(tie, situation)
     held = [_row(row) for row in tie.rows if row is not double]
     rows = sorted((*held, *_hidden(tie, situation)), key=lambda row: row.id)
     return Link(

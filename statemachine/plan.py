@@ -22,7 +22,7 @@ from statemachine.case import (
     Unsyncable,
     Vanished,
 )
-from statemachine.commands import DeleteRow, PutRecord, PutRow, RowCommand
+from statemachine.commands import PutRecord, RowCommand
 from statemachine.decide import Action
 from statemachine.diff import Change, Difference, diff
 from statemachine.draft import PASSING, Draft, Entry
@@ -70,12 +70,6 @@ class Plan:
     def idle(self) -> bool:
         """Nothing is left to write or to ask."""
         return not (self.rows or self.record or self.lookups or self.questions)
-
-    @property
-    def leaving(self) -> frozenset[int]:
-        """Ids of the rows that are to be emptied."""
-        puts = [row.slot if isinstance(row, DeleteRow) else row for row in self.rows]
-        return frozenset(put.id for put in puts if isinstance(put, PutRow) and not put.after.tlf)
 
     @property
     def waits(self) -> bool:

@@ -5,10 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from statemachine.advance import agreed_so_far
-from statemachine.case import Variant
-from statemachine.commands import DeleteRow, PostRow, PutRow, RowContent
 from statemachine.model import Base, Kind, Link, LinkRow
-from statemachine.plan import Plan
 
 A, B = "+495111234560", "+495111234561"
 
@@ -31,24 +28,6 @@ def test_only_what_was_agreed_is_new() -> None:
         stamp="now",
     )
     assert agreed_so_far(BEFORE, after) == replace(BEFORE, links=after.links, counter=3)
-
-
-def test_a_row_that_is_about_to_go_is_in_no_base() -> None:
-    """It is the double of an unanswered POST; one that was agreed before stays until it has gone."""
-    after = replace(BEFORE, links=(link("L1", B, 1, 9), link("L2", B, 2), link("L3", A, 8)), counter=3)
-    kept = replace(BEFORE, links=(link("L1", B, 1), link("L2", B, 2)), counter=3)
-    assert agreed_so_far(BEFORE, after, frozenset({2, 8, 9})) == kept
-
-
-def test_the_rows_that_a_plan_takes_leave_of() -> None:
-    full, empty = RowContent(A, "", False, 1), RowContent("", "[ESPOCRM-SLOT:1]", False, 1)
-    emptied, filled = (
-        PutRow(Variant.VAR2, Kind.PHONE, "L1", row, before, after)
-        for row, before, after in ((1, full, empty), (2, empty, full))
-    )
-    deleted = DeleteRow(replace(emptied, id=3))
-    posted = PostRow(Variant.VAR1, Kind.PHONE, None, full)
-    assert Plan((emptied, filled, deleted, posted), None, (), BEFORE).leaving == {1, 3}
 
 
 def test_nothing_new_is_not_written() -> None:

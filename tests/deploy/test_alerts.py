@@ -31,6 +31,17 @@ def test_rules_do_what_their_cases_say(cases: Path) -> None:
     _promtool("test", "rules", str(cases))
 
 
+def test_cases_evaluate_what_is_recorded_before_the_alerts_that_read_it() -> None:
+    """Otherwise promtool draws the order, and an alert now and then reads the minute before."""
+    names = [
+        group["name"]
+        for file in ("kommsync.recording.yml", "kommsync.alerts.yml")
+        for group in yaml.safe_load((FOLDER / "rules" / file).read_text())["groups"]
+    ]
+    for file in CASES:
+        assert yaml.safe_load(file.read_text())["group_eval_order"] == names, file.name
+
+
 @pytest.mark.needs_program("promtool")
 def test_prometheus_takes_configuration_and_rules() -> None:
     _promtool("check", "config", str(FOLDER / "prometheus.yml"))

@@ -162,13 +162,10 @@ class _Sync:
         now = self._clock.now()
         settled = {
             part.name
-            for before, after in (
-                (self._case.seen_espocrm, self._espocrm),
-                (self._case.seen_advoware, self._advoware),
-            )
-            if after is not None
-            for part in after.parts
-            if looks.settled(before, after, part.name, self._rules.settle)
+            for look in (self._espocrm, self._advoware)
+            if look is not None
+            for part in look.parts
+            if looks.settled(look, part.name, self._rules.settle)
         }
         self.situation = Situation(
             records[0], records[1], self._case, self._rules, now, status.stamp(now), frozenset(settled)

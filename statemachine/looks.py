@@ -32,10 +32,15 @@ EMAILS, PHONES, REST, ROWS = "emails", "phones", "rest", "rows"
 
 
 def look_espocrm(record: EspocrmRecord, before: Seen | None) -> Seen:
-    """This record as a look, continuing the series of ``before`` where a part shows the same."""
+    """This record as a look, continuing the series of ``before`` where a part shows the same and nobody has saved in
+    between: half an array may look like the half of another save (§8)."""
     shows = {EMAILS: _items(record.emails), PHONES: _items(record.phones), REST: _rest(record)}
+    saved = before is not None and (before.stamp, before.version) != (
+        record.modified_at,
+        record.version_number,
+    )
     return Seen(
-        _continue(shows, before, record.answered_at),
+        _continue(shows, None if saved else before, record.answered_at),
         record.asked_at,
         record.modified_at,
         record.version_number,
@@ -77,12 +82,9 @@ def same_entries(one: EspocrmRecord, other: EspocrmRecord) -> bool:
     )
 
 
-def settled(before: Seen | None, after: Seen, part: str, seconds: float) -> bool:
-    """Whether ``part`` showed the same content in a look at least ``seconds`` before this one was asked for."""
-    if before is None or part not in (known := _fingerprints(before)):
-        return False
-    since = next(p.since for p in before.parts if p.name == part)
-    return known[part] == _fingerprints(after)[part] and after.at - since >= seconds
+def settled(look: Seen, part: str, seconds: float) -> bool:
+    """Whether ``part`` shows what it showed in a look at least ``seconds`` before this one was asked for."""
+    return look.at - next(p.since for p in look.parts if p.name == part) >= seconds
 
 
 def second_look(

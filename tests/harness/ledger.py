@@ -55,6 +55,8 @@ class Book:
     row_count: Counter[Value] = field(default_factory=Counter)
     texts: dict[int, str] = field(default_factory=dict)
     opted_out: set[Value] = field(default_factory=set)
+    #: value → what it replaced in EspoCRM, in one form
+    instead_of: dict[Value, set[Value]] = field(default_factory=dict)
     emptied: set[str] = field(default_factory=set)
     excused_conflicts: bool = False
     #: (moment, side, rows or None, values) of every edit, to find those that a write of ours ran over
@@ -150,11 +152,16 @@ class Ledger:
         for value in gone:
             # a linked row that becomes unsyncable leaves its item as it was (§3)
             was_local = book.fates.get(value) is Fate.LOCAL
-            fate = Fate.MAY if local and not was_local else Fate.MUST_NOT
+            fate = (
+                Fate.MAY
+                if (local and not was_local) or self._has_a_row_to_come(book, side, value, after)
+                else Fate.MUST_NOT
+            )
             self._set(book, value, fate, f"taken away in {side} at {now:.3f}")
             book.taken[side][value] = now
         if side == ESPOCRM:
             for value in new:
+                book.instead_of.setdefault(value, set()).update(old for old in gone if old[0] == value[0])
                 book.row_count[value] = max(1, *(book.row_count[old] for old in gone)) if gone else 1
         if side == ADVOWARE:
             for value in new | set(after.values):
@@ -171,6 +178,10 @@ class Ledger:
         )
         touched = frozenset(new | gone) | frozenset(value for value in before.opted_out ^ after.opted_out)
         book.edits.append((now, until, side, rows, touched))
+
+    def _has_a_row_to_come(self, book: Book, side: str, value: Value, after: Shown) -> bool:
+        """One of several rows of an item went, and another one has not followed the item's change yet: it will."""
+        return side == ADVOWARE and any(after.values[old] for old in book.instead_of.get(value, ()))
 
     def _texts(self, book: Book, before: Shown, after: Shown) -> None:
         for row_id, text in after.texts.items():

@@ -287,11 +287,11 @@ class Town:
     def _runs_over_rows(self, book: Book, asked: sim.Request, basis: float) -> None:
         row_id = row_of(asked)
         body = json.loads(asked.body or b"{}")
+        given = self._sent(ADVOWARE, asked)
+        for start, _, side, _, values in book.edits:
+            if side == ADVOWARE and start > basis and values & given:
+                self.ledger.excuse(book, values & given, "given from a read older than the edit")
         if row_id is None:
-            new = self._sent(ADVOWARE, asked)
-            for start, _, side, _, values in book.edits:
-                if side == ADVOWARE and start > basis and values & new:
-                    self.ledger.excuse(book, values & new, "posted from a read older than the edit")
             return
         shown = self.ledger.advoware(book.pair)
         now, ran_over = shown.rows.get(row_id), False

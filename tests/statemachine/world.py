@@ -300,10 +300,10 @@ class _Sync:
         self._seen_e = looks.look_espocrm(self._espocrm, w.case.seen_espocrm)
         self._seen_a = looks.look_advoware(self._advoware, w.case.seen_advoware)
         self._settled = frozenset(
-            part
-            for before, after in ((w.case.seen_espocrm, self._seen_e), (w.case.seen_advoware, self._seen_a))
-            for part in (p.name for p in after.parts)
-            if looks.settled(before, after, part, w.rules.settle)
+            part.name
+            for look in (self._seen_e, self._seen_a)
+            for part in look.parts
+            if looks.settled(look, part.name, w.rules.settle)
         )
         last = False
         while True:

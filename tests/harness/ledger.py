@@ -164,6 +164,10 @@ class Ledger:
                 book.instead_of.setdefault(value, set()).update(old for old in gone if old[0] == value[0])
                 book.row_count[value] = max(1, *(book.row_count[old] for old in gone)) if gone else 1
         if side == ADVOWARE:
+            fewer = {value for value in after.values if after.values[value] < before.values[value]}
+            ours = {value for value in fewer if before.values[value] > book.row_count[value]}
+            if ours:
+                self.excuse(book, ours, "one of the two rows that it had during a change of type was edited")
             for value in new | set(after.values):
                 book.row_count[value] = max(book.row_count[value], after.values[value])
             self._texts(book, before, after)

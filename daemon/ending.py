@@ -109,7 +109,7 @@ def _unanswered_again(situation: Situation) -> Write | None:
 
 def _open(made: Plan, situation: Situation) -> tuple[Conflict, ...]:
     """A conflict that an operator has decided goes with its decision, not before."""
-    waiting = [decision.conflict for decision, _ in made.decided if not made.idle]
+    waiting = [decision.conflict for decision in made.decided if not made.idle]
     asked = [one for one in waiting if any(same_conflict(one, known) for known in situation.case.conflicts)]
     return (
         *made.conflicts,
@@ -122,8 +122,11 @@ def _decided(made: Plan, used: tuple[Decision, ...]) -> tuple[tuple[Decision, st
     waits: no later run would know of it. One made for other values is void (§5)."""
     still = list(made.conflicts)
     if not made.idle:
-        still += [decision.conflict for decision, _ in made.decided]
+        still += [decision.conflict for decision in made.decided]
     done = [one for one in used if not any(same_conflict(one.conflict, conflict) for conflict in still)]
+    done += [
+        one for one in made.carried_out if one not in done
+    ]  # by an earlier run, whatever this one came to
     void = () if made.waits or not made.idle else made.void
     return (
         *((decision, "done") for decision in done),

@@ -191,7 +191,7 @@ class _Sync:
         self.situation = replace(self.situation, now=self._clock.now())
         made = plan.make(self.situation)
         self.situation = replace(self.situation, case=replace(self.situation.case, pending=made.pending))
-        for decision, _ in made.decided:
+        for decision in made.decided:
             conflict = decision.conflict
             key = (conflict.kind, conflict.link_key, conflict.espocrm, conflict.advoware, conflict.emptied)
             self._decided[key] = decision
@@ -225,7 +225,7 @@ class _Sync:
         known = [decision.conflict for decision in case.decisions]
         new = tuple(
             decision
-            for decision, _ in made.decided
+            for decision in made.decided
             if decision.by == POLICY and not any(same_conflict(decision.conflict, one) for one in known)
         )
         if new:

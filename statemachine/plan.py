@@ -44,8 +44,8 @@ _WHOLE = frozenset({looks.EMAILS, looks.PHONES, looks.ROWS})
 class Plan:
     """``rows`` come first; ``record`` is to be sent only when ``rows`` is empty and ``lookups`` and ``questions`` are
     answered. ``look_again_at``: when something pending wants another look. ``base``: what may be remembered as
-    agreed now. ``decided``: decisions that this plan follows. ``void``: decisions made for values that are
-    no longer there. ``not_taken``: journal ids that had no effect."""
+    agreed now. ``decided``: decisions that this plan follows. ``carried_out``: those that an earlier one
+    did. ``void``: those made for values that are no longer there. ``not_taken``: journal ids that had no effect."""
 
     rows: tuple[RowCommand, ...]
     record: PutRecord | None
@@ -54,7 +54,8 @@ class Plan:
     pending: tuple[Pending, ...] = ()
     vanished: tuple[Vanished, ...] = ()
     conflicts: tuple[Conflict, ...] = ()
-    decided: tuple[tuple[Decision, str], ...] = ()
+    decided: tuple[Decision, ...] = ()
+    carried_out: tuple[Decision, ...] = ()
     parked: tuple[Parked, ...] = ()
     unsyncable: tuple[Unsyncable, ...] = ()
     notices: tuple[Notice, ...] = ()
@@ -113,7 +114,7 @@ def _draft(situation: Situation, frozen: frozenset[Kind]) -> Draft:
         for kind in Kind
     }
     draft = Draft(situation, rebased, base, difference, rows, items, frozen=frozen)
-    draft.decided.extend((decision, "done") for decision in both.values())
+    draft.decided.extend(both.values())
     return draft
 
 
@@ -142,6 +143,7 @@ def _finished(draft: Draft) -> Plan:
         vanished=tuple(draft.vanished),
         conflicts=tuple(draft.conflicts),
         decided=tuple(draft.decided),
+        carried_out=tuple(draft.carried_out),
         parked=tuple(dict.fromkeys(draft.parked)),
         unsyncable=tuple(draft.unsyncable),
         notices=tuple(dict.fromkeys(draft.notices)),

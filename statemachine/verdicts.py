@@ -64,13 +64,13 @@ class Verdicts:
         self._keep_asking()
         for decision in self._left_over():
             if self._carried_out(decision):
-                self._draft.decided.append((decision, "done"))
+                self._draft.carried_out.append(decision)
             else:
                 self._draft.void.append(decision)
 
     def _end(self, verdict: Decision, waits: bool) -> None:
         if not waits:
-            self._draft.decided.append((verdict, "done"))
+            self._draft.decided.append(verdict)
         elif verdict in self._s.case.decisions and verdict.by != decide.POLICY:
             self._draft.conflicts.append(self._known(verdict.conflict))
 
@@ -100,8 +100,7 @@ class Verdicts:
 
     def _left_over(self) -> list[Decision]:
         """Decisions whose conflict is no longer there."""
-        used = [decision for decision, _ in self._draft.decided]
-        used += [*self._on_entries.values(), *self._on_whole]
+        used = [*self._draft.decided, *self._on_entries.values(), *self._on_whole]
         waiting = {e.tie.link.key for e in self._draft.entries if e.tie.link and e.problem in PASSING}
         whole = any(e.problem == "waits" for e in self._draft.entries)
         return [

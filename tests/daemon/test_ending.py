@@ -7,13 +7,15 @@ from dataclasses import replace
 import pytest
 
 from daemon.ending import Ending, ending
-from statemachine.case import Outcome, Shown, Variant, Write
+from statemachine.case import Keep, Outcome, Shown, Variant, Write
 from statemachine.model import Kind, Side
 from statemachine.plan import make
-from tests.statemachine.world import World, agreed
+from statemachine.rules import Policy
+from tests.statemachine.world import RULES, World, agreed
 
 ONE, TWO = "0511/1234560", "0511/1234561"
 E_TWO = "+495111234561"
+MANUAL = replace(RULES, conflict_policy=Policy.MANUAL)
 
 
 def end_of(world: World, write: Write) -> tuple[Ending, float]:
@@ -43,6 +45,23 @@ def test_a_write_without_effect_is_over_when_nobody_has_the_value_any_more(held:
         world.row(TWO)
     end, _ = end_of(world, without_effect(world))
     assert (7 in end.settled) is not held
+
+
+def test_what_an_earlier_run_has_carried_out_is_done_whatever_this_one_comes_to() -> None:
+    """Its writes are settled now; later nothing would tell any more that the value was overwritten by a decision, and
+    the history would call it void."""
+    world = agreed(ONE, "max@example.de", rules=MANUAL)
+    world.edit_row(101, tlf="0511/7777770")
+    world.edit_item("+495111234560", value="+495118888880")
+    world.sync()
+    world.decide(Keep.ESPOCRM)
+    world.faults[world.count] = "after"
+    assert world.run().ended == "crashed"
+    world.email("neu@example.de")
+    situation = world.situation()
+    made = make(situation)
+    assert not made.idle
+    assert [what for _, what in ending(made, situation, (), True, situation.now).decided] == ["done"]
 
 
 def test_nobody_is_looked_at_again_at_once_for_ever() -> None:

@@ -194,7 +194,8 @@ class Town:
         entry = (at, self._signatures.pop((side, person, at), {}))
         if run:
             self._reads[side, person, run] = entry
-        self._last_read[side, person] = entry
+        if fault not in ("incomplete", "garbage"):  # such an answer is thrown away
+            self._last_read[side, person] = entry
         if fault not in ("cut", "incomplete", "garbage", "stale"):
             self._cut.pop((side, person), None)
             self._answers[side, person] = (at, answer)
@@ -204,6 +205,18 @@ class Town:
         found = self._last_read.get((side, book.pair.espocrm_id))
         answered = self._answered.get((side, book.pair.espocrm_id), -1.0) if side == ADVOWARE else -1.0
         return answered >= moment or (found is not None and found[0] > moment)
+
+    def is_unanswered(self, side: str, book: Book, value: tuple[str, str]) -> bool:
+        """Whether a write of ``value`` had no answer, and no run has come to its end since: what one that broke off has
+        read is lost with it."""
+        rows = self.query(
+            "SELECT body FROM writes WHERE settled = 0 AND espocrm_id = ? AND outcome IS NOT 'done'",
+            book.pair.espocrm_id,
+        )
+        gave = (
+            one for (body,) in rows if (one := json.loads(body))["side"] == side and one["after"] is not None
+        )
+        return any((one["kind"], same(one["kind"], one["after"]["value"])) == value for one in gave)
 
     def forget_unsaved(self) -> None:
         """The process is dead: what it had read or was answered, and not yet put down, nobody knows any more. An item
@@ -625,7 +638,7 @@ class Office:
                     continue
                 if window and town.timeline.now - given <= window + 10:
                     town.ledger.excuse(book, [value], "taken away right after it was given: an older form?")
-                elif not town.has_seen_since(side, book, given):
+                elif not town.has_seen_since(side, book, given) or town.is_unanswered(side, book, value):
                     town.ledger.excuse(
                         book, [value], "taken away before the daemon could read what it had added"
                     )

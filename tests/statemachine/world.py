@@ -513,7 +513,7 @@ class _Sync:
         settled = tuple(x if x.id in plan.not_taken else replace(x, settled=True) for x in w.case.writes)
         window = max(w.rules.stale_form, w.rules.late_effect, w.rules.loop_window)
         holds = {(v.link_key, v.side, v.base_value): v.hold for v in w.case.vanished}
-        closed = [*(d for d, _ in self._all_decided()), *plan.void]
+        closed = [*self._all_decided(), *plan.void]
         w.case = replace(
             w.case,
             base=plan.base,
@@ -546,11 +546,11 @@ class _Sync:
 
     def _pair_settled(self, plan: Plan) -> bool:
         waits = any(c.kind is ConflictKind.BETNR_CHANGED for c in plan.conflicts)
-        done = any(d.conflict.kind is ConflictKind.BETNR_CHANGED for d, _ in self._all_decided())
+        done = any(d.conflict.kind is ConflictKind.BETNR_CHANGED for d in self._all_decided())
         return done and not waits
 
-    def _all_decided(self) -> list[tuple[Decision, str]]:
-        return [one for plan in self._run.plans for one in plan.decided]
+    def _all_decided(self) -> list[Decision]:
+        return [one for plan in self._run.plans for one in (*plan.decided, *plan.carried_out)]
 
 
 def agreed(*values: str, rules: Rules = RULES, text: str = "") -> World:

@@ -76,6 +76,15 @@ def _twins(town: Town) -> list[str]:
     return found
 
 
+def _may_hold_deletions(town: Town) -> bool:
+    """A fuse is blown, and more than ten entries were gone, or so it seemed: pending ones count (§9)."""
+    gone = {
+        side: town.hidden[side] + sum(len(book.taken[side]) for book in town.ledger.books.values())
+        for (side,) in town.query("SELECT side FROM fuses")
+    }
+    return any(count > 10 for count in gone.values())
+
+
 class _Judge:
     """One Beteiligter."""
 
@@ -98,6 +107,7 @@ class _Judge:
         self._disputed = self._values_of(self._open)
         self._lost_in_conflict = self._values_of(self._decided)
         self._untracked = not town.query("SELECT 1 FROM persons WHERE espocrm_id = ?", self._id)
+        self._held = town.plan.held or _may_hold_deletions(town)
         self._frozen = any(one["kind"] == "side_emptied" for one in (*self._open, *self._decided))
 
     def _values_of(self, conflicts: list[dict[str, str]]) -> set[Value]:
@@ -135,7 +145,7 @@ class _Judge:
         here, there = bool(self._espocrm.values[value]), bool(self._advoware.values[value])
         fate = self._book.fates.get(value)
         disputed = value in self._disputed or any(one["kind"] == "side_emptied" for one in self._open)
-        disputed = disputed or self._town.plan.held or self._town.plan.people_disagree or self._untracked
+        disputed = disputed or self._held or self._town.plan.people_disagree or self._untracked
         match fate:
             case None:
                 return "came from nowhere"

@@ -123,6 +123,8 @@ class Town:
         self.lates = 0
         self.knocks: Counter[str] = Counter()
         """Requests to a side while it was down."""
+        self.hidden: Counter[str] = Counter()
+        """Entries that truncated lists left out."""
         self.over = False
         self.process: Process | None = None
         self.interruption: Callable[[], object] = lambda: None
@@ -393,9 +395,11 @@ class Town:
             if isinstance(one, dict) and isinstance(one.get(name), list) and one[name]:
                 keep = self.fate_chance.randrange(len(one[name]))
                 kept = self.fate_chance.sample(one[name], keep)
+                self.hidden[side] += len(one[name])
                 one[name] = kept + [
                     item for item in one[name] if item not in kept and self._is_news(item, key)
                 ]
+                self.hidden[side] -= len(one[name])
                 self._cut.setdefault(key, now)
         return sim.Answer(answer.status, answer.headers, json.dumps(value).encode(), answer.seconds)
 

@@ -329,6 +329,10 @@ class Store(Protocol):
         """On what both sides were seen to agree, before anything is written; ``finish`` brings the whole base."""
         ...
 
+    async def first_looks(self, espocrm_id: str) -> tuple[Pending, ...]:
+        """What is pending for this Beteiligter now: another look may have come in between."""
+        ...
+
     async def forget_first_looks(self, espocrm_id: str, side: Side) -> None:
         """Another look showed other entries on this side: what was missing needs two looks again (§9)."""
         ...

@@ -212,11 +212,13 @@ class Sweep:
         now = await self._book.person(person.espocrm_id)
         if now is None or now.bet_nr != person.bet_nr:
             return
+        after = look_advoware(record, known)
         if now.standing.state is State.SYNCING or (known is not None and known.at >= record.asked_at):
             # its run may be what we saw: look again
             self._edited[person.espocrm_id] = self._clock.monotonic()
+            if changed(known, after):
+                await self._book.forget_first_looks(person.espocrm_id, Side.ADVOWARE)
             return
-        after = look_advoware(record, known)
         if changed(known, after) or now.standing.reason == MISSING:
             self._fresh.put(person.espocrm_id, record)
             await self._book.forget_first_looks(person.espocrm_id, Side.ADVOWARE)

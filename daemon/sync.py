@@ -202,6 +202,8 @@ class _Sync:
         if made.questions:
             await self._ask_who_shares(made)
             return True
+        if await self._was_there_in_between():
+            return True
         await self._note_agreed(made)
         await self._note_decisions(made)
         if made.rows and not self._wrote_record:
@@ -211,6 +213,20 @@ class _Sync:
         if made.record is not None and (not self._wrote_record or self.situation.one_at_a_time):
             return await self._write_espocrm(made)
         return False
+
+    async def _was_there_in_between(self) -> bool:
+        """A look of the sweep or of the poll that ended while this run was looking has shown again what was missing
+        before: then this look is the first one (§9), and everything is decided anew."""
+        if not self._case.pending:
+            return False
+        known = await self._store.first_looks(self._person.espocrm_id)
+        refuted = [mark for mark in self._case.pending if mark not in known]
+        still = tuple(mark for mark in self.situation.case.pending if mark not in refuted)
+        if still == self.situation.case.pending:
+            return False
+        self.situation = replace(self.situation, case=replace(self.situation.case, pending=still))
+        self._decided.clear()  # what of it was carried out, the next plan sees in the journal
+        return True
 
     async def _note_agreed(self, made: Plan) -> None:
         """Once, before the first write; from then on the journal knows."""

@@ -24,7 +24,7 @@ def read(turn: Turn, espocrm_id: str, bet_nr: int, recent_seconds: float) -> Cas
         base=links.read(turn, espocrm_id, bet_nr) or Base(),
         seen_espocrm=looks.read(turn, espocrm_id, Side.ESPOCRM),
         seen_advoware=looks.read(turn, espocrm_id, Side.ADVOWARE),
-        pending=_pending(turn, espocrm_id),
+        pending=pending(turn, espocrm_id),
         conflicts=conflicts.open_of(turn, espocrm_id),
         decisions=conflicts.waiting_of(turn, espocrm_id),
         writes=journal.of_pair(turn, espocrm_id, bet_nr, turn.now - recent_seconds),
@@ -39,7 +39,7 @@ def read(turn: Turn, espocrm_id: str, bet_nr: int, recent_seconds: float) -> Cas
     )
 
 
-def _pending(turn: Turn, espocrm_id: str) -> tuple[Pending, ...]:
+def pending(turn: Turn, espocrm_id: str) -> tuple[Pending, ...]:
     rows = turn.rows("SELECT link_key, side, since FROM pending WHERE espocrm_id = ?", espocrm_id)
     return tuple(Pending(row[0], Side(row[1]), row[2]) for row in rows)
 

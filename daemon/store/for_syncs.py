@@ -130,6 +130,9 @@ class ForSyncs:
     async def note_agreed(self, espocrm_id: str, bet_nr: int, base: Base) -> None:
         await self._engine.write(links.write, espocrm_id, bet_nr, base)
 
+    async def first_looks(self, espocrm_id: str) -> tuple[Pending, ...]:
+        return await self._engine.read(casefile.pending, espocrm_id)
+
     async def forget_pending(self, espocrm_id: str, back: Sequence[Pending]) -> None:
         await self._engine.write(casefile.forget_pending, espocrm_id, back)
 

@@ -162,9 +162,17 @@ async def test_those_who_wait_do_not_block_the_others(desk: Desk) -> None:
     assert set(desk.firm.calls) == {1, 2}
 
 
-async def test_a_sync_that_writes_meanwhile_is_no_change(desk: Desk) -> None:
-    """The look shows our own write, the run has not remembered it yet."""
+async def test_a_sync_that_writes_meanwhile_is_no_change(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The look shows our own write, the run has not remembered it yet; or that what was missing is there (§9)."""
     await desk.known(1)
+    forgotten: list[tuple[str, Side]] = []
+    forget = desk.store.forget_first_looks
+
+    async def noted(espocrm_id: str, side: Side) -> None:
+        forgotten.append((espocrm_id, side))
+        await forget(espocrm_id, side)
+
+    monkeypatch.setattr(desk.store, "forget_first_looks", noted)
 
     async def lease_and_write() -> None:
         await desk.store.move("0001", Event(Trigger.ASKED))
@@ -179,6 +187,7 @@ async def test_a_sync_that_writes_meanwhile_is_no_change(desk: Desk) -> None:
     (person,) = await desk.store.by_bet_nr(1)
     assert person.standing.state is State.SYNCING
     assert not person.standing.noted
+    assert forgotten == [("0001", Side.ADVOWARE)]
     await desk.look(person)
     await desk.store.move("0001", Event(Trigger.SYNCED))
     desk.firm.calls.clear()

@@ -12,7 +12,7 @@ from daemon.ports import Answer, Request
 from daemon.scan import LAST_SCAN_NOTE
 from daemon.simulators import wire as simulated
 from daemon.simulators.espocrm import mail, phone
-from statemachine.case import Keep
+from statemachine.case import Case, Keep
 from statemachine.model import Side
 from statemachine.status import stamp
 from tests.daemon.house import House, house
@@ -116,6 +116,35 @@ async def test_a_whole_list_between_two_short_ones_starts_the_looks_anew(
         firm.clock.time += 120
         await firm._work()
         assert firm.mails(pair) == (["alt@example.de"] if whole_between else [])
+
+
+@pytest.mark.parametrize("whole_meanwhile", [True, False])
+async def test_a_whole_look_that_ends_while_a_second_short_one_is_taken_makes_it_the_first(
+    tmp_path: Path, whole_meanwhile: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """§9: the sweep asked before this run began to look, and was answered after the run had read what was pending."""
+    async with house(tmp_path, 0) as firm:
+        pair = await _synced(firm)
+        whole = firm.advoware.answer(
+            simulated.Request("GET", f"/api/v1/advonet/Beteiligte/{pair.bet_nr}", {}, firm.advoware.headers())
+        ).json()
+        short = [{**one, "kommunikation": one["kommunikation"][:1]} for one in whole]
+        firm.wires[Side.ADVOWARE].fault = lambda asked: json_answer(short) if asked.method == "GET" else None
+        await firm.sweep()
+        await firm._work()
+        store = firm.app.outside.store
+        load = store.case
+
+        async def load_before_the_sweep_ends(espocrm_id: str, bet_nr: int, recent_seconds: float) -> Case:
+            found = await load(espocrm_id, bet_nr, recent_seconds)
+            if whole_meanwhile:
+                await store.forget_first_looks(espocrm_id, Side.ADVOWARE)
+            return found
+
+        monkeypatch.setattr(store, "case", load_before_the_sweep_ends)
+        firm.clock.time += 120
+        await firm._work()
+        assert firm.mails(pair) == (["alt@example.de"] if whole_meanwhile else [])
 
 
 async def test_a_row_deleted_physically_in_advoware_does_not_come_back(tmp_path: Path) -> None:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from statemachine import marker
+from statemachine import looks, marker
 from statemachine.case import Conflict, Decision, Outcome, Variant, Write
 from statemachine.decide import Action, same_conflict
 from statemachine.errors import Modified
@@ -136,7 +136,8 @@ def _decided(made: Plan, used: tuple[Decision, ...]) -> tuple[tuple[Decision, st
 
 def _settled(made: Plan, situation: Situation) -> tuple[int, ...]:
     """All that the base accounts for; a write without effect stays open until it is parked or nobody has the value any
-    more, a POST without an answer for as long as its row may still come to light."""
+    more, a POST without an answer for as long as its row may still come to light, any other for as long as its row may
+    only be missing in a list that was not whole."""
     parked = {mark.subject for mark in made.parked}
     tried = (w for w in situation.case.writes if w.id in made.not_taken and _has_a_holder(w, situation))
     stubborn = {w.id for w in tried if w.gives not in parked}
@@ -144,7 +145,10 @@ def _settled(made: Plan, situation: Situation) -> tuple[int, ...]:
     return tuple(
         w.id
         for w in situation.case.writes
-        if not w.settled and w.id not in stubborn and not (_is_lost(w, situation) and key_of(w) not in linked)
+        if not w.settled
+        and w.id not in stubborn
+        and not (_is_lost(w, situation) and key_of(w) not in linked)
+        and not _is_hidden(w, situation)
     )
 
 
@@ -155,6 +159,20 @@ def _has_a_holder(write: Write, situation: Situation) -> bool:
     values += [item.value for item in situation.espocrm.items(write.kind)]
     known = {situation.canonical(value, write.kind) for value in values}
     return shown is not None and situation.canonical(shown.value, write.kind) in known
+
+
+def _is_hidden(write: Write, situation: Situation) -> bool:
+    """Later its row will tell whether it had effect, and nothing else will: an emptied row that staff type into is no
+    edit of what was there before."""
+    shown = {row.id for row in situation.advoware.rows}
+    return (
+        write.advoware_id is not None
+        and write.operation != "post"
+        and write.outcome in (Outcome.UNKNOWN, None)
+        and write.side is Side.ADVOWARE
+        and write.advoware_id not in shown
+        and looks.ROWS not in situation.settled
+    )
 
 
 def _is_lost(write: Write, situation: Situation) -> bool:

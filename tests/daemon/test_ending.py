@@ -7,6 +7,7 @@ from dataclasses import replace
 import pytest
 
 from daemon.ending import Ending, ending
+from statemachine import looks
 from statemachine.case import Keep, Outcome, Shown, Variant, Write
 from statemachine.model import Kind, Side
 from statemachine.plan import make
@@ -45,6 +46,50 @@ def test_a_write_without_effect_is_over_when_nobody_has_the_value_any_more(held:
         world.row(TWO)
     end, _ = end_of(world, without_effect(world))
     assert (7 in end.settled) is not held
+
+
+@pytest.mark.parametrize(
+    ("outcome", "hidden", "settled", "over"),
+    [
+        (None, True, False, False),
+        (Outcome.UNKNOWN, True, False, False),
+        (Outcome.UNKNOWN, True, True, True),
+        (Outcome.UNKNOWN, False, False, True),
+        (Outcome.DONE, True, False, True),
+    ],
+)
+def test_a_write_without_an_answer_stays_open_while_its_row_may_only_be_hidden(
+    outcome: Outcome | None, hidden: bool, settled: bool, over: bool
+) -> None:
+    """§8: killed after a row was emptied; then a list that was cut. Had that closed the write, what staff type into the
+    emptied row would be an edit of the entry that was there before."""
+    world = agreed(ONE, "max@example.de")
+    world.remove_item("+495111234560")
+    shown = Shown(ONE, "", False, 1)
+    blank = Shown("", "[ESPOCRM-SLOT:1]", False, 1)
+    put = Write(
+        *(
+            7,
+            "c",
+            world.now - 5,
+            Side.ADVOWARE,
+            "put",
+            Variant.VAR2,
+            Kind.PHONE,
+            "L1",
+            101,
+            shown,
+            blank,
+            outcome,
+        ),
+        gives=f"{Side.ADVOWARE}:{Kind.PHONE}:",
+    )
+    if hidden:
+        del world.rows[101]
+    world.case = replace(world.case, writes=(put,))
+    situation = replace(world.situation(), settled=frozenset({looks.ROWS} if settled else ()))
+    end = ending(make(situation), situation, (), False, situation.now)
+    assert (7 in end.settled) is over
 
 
 def test_what_an_earlier_run_has_carried_out_is_done_whatever_this_one_comes_to() -> None:

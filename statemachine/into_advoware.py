@@ -72,9 +72,9 @@ class IntoAdvoware:
 
 
 def _komm_kz_for(item: Item, link: Link | None) -> int:
-    """EspoCRM's type decides; a link that remembers a finer kind of the same type keeps it (§3)."""
-    if link is not None and link.rows:
-        known = link.rows[0].komm_kz
-        if item.kind is Kind.EMAIL or kommkz.to_espocrm_type(known) == item.type:
-            return known
+    """EspoCRM's type decides; a link that remembers a finer kind of the same type keeps it (§3). It remembers none (0)
+    of a row that came and went before anybody looked."""
+    known = link.rows[0].komm_kz if link is not None and link.rows else 0
+    if known and (item.kind is Kind.EMAIL or kommkz.to_espocrm_type(known) == item.type):
+        return known
     return KommKz.MailGesch if item.kind is Kind.EMAIL else kommkz.from_espocrm_type(item.type)

@@ -58,13 +58,15 @@ def _happened(write: Write, situation: Situation) -> bool:
 
 def _with_its_row(write: Write, situation: Situation) -> Write:
     """A POST without an answer, and the row that only it can have made: unlinked, and exactly as it was sent, or with
-    its marker under a value that staff have changed or emptied since. Where another attempt was answered, that one's
-    row is known, and this one's would be a double."""
+    its marker under a value that staff have changed or emptied since. Where a later attempt was answered, that one's
+    row is known, and this one's would be a double; an earlier one that was answered had come to its end."""
     if write.operation != "post" or write.outcome not in (Outcome.UNKNOWN, None) or write.after is None:
         return write
     tried = (w for w in situation.case.writes if w.outcome not in (Outcome.NOT_SENT, Outcome.REFUSED))
     same = [w for w in tried if w.operation == "post" and w.gives == write.gives]
-    if same[0].id != write.id or any(w.outcome is Outcome.DONE for w in same):
+    ended = max((w.id for w in same if w.outcome is Outcome.DONE and w.id < write.id), default=-1)
+    attempts = [w for w in same if w.id > ended]
+    if attempts[0].id != write.id or any(w.outcome is Outcome.DONE for w in attempts):
         return write
     linked = {row.id for link in situation.case.base.links for row in link.rows}
     rows = [r for r in situation.advoware.rows if r.id not in linked and _left_by(write.after, r)]

@@ -847,3 +847,22 @@ def test_a_removal_whose_answer_never_came_is_nobodys_deletion(policy: Policy, f
     world.sync()
     assert (phones(world), live(world), world.case.conflicts) == ([E_TWO], [TWO], ())
     world.quiet()
+
+
+@pytest.mark.parametrize("text", ["", "Frau Weiß, Sekretariat, nur vormittags, nicht am Freitag"])
+def test_the_unanswered_row_of_a_second_change_of_type_is_known(text: str) -> None:
+    """§5, §8: the first change was answered and is over; then EspoCRM is away, and staff delete the number there. Had
+    the row been nobody's, it would have come back as a new entry."""
+    world = agreed(ONE, "max@example.de", text=text)
+    world.edit_item(E_ONE, type="Fax")
+    world.sync()
+    assert [row.komm_kz for row in world.rows.values() if row.tlf == ONE] == [2]
+    world.edit_item(E_ONE, type="Home")
+    world.faults = {world.count: "unknown"}
+    world.run()
+    assert [row.komm_kz for row in world.rows.values() if row.tlf == ONE] == [2, 6]
+    world.remove_item(E_ONE)
+    world.wait(10)
+    world.sync()
+    assert (phones(world), live(world)) == ([], [])
+    world.quiet()

@@ -88,20 +88,28 @@ def _left_by(sent: Shown, row: Kommunikation) -> bool:
 
 def _row_shows(write: Write, situation: Situation) -> bool:
     """Its value is there, or the marker that it brought under a value that staff have typed since."""
-    row = next((row for row in situation.advoware.rows if row.id == write.advoware_id), None)
+    row = _row_after(write, situation)
     if row is None or write.after is None:
         return False
     brought = (
         write.after.bemerkung if write.before and write.before.bemerkung != write.after.bemerkung else ""
     )
     marked = row.bemerkung == brought and marker.read(brought)[0] is not None
-    return marked or _same_row(_shown_row(row), write.after) or _respelt(row, write, situation)
+    return marked or _same_row(row, write.after) or _respelt(row, write, situation)
 
 
-def _respelt(row: Kommunikation, write: Write, situation: Situation) -> bool:
+def _row_after(write: Write, situation: Situation) -> Shown | None:
+    """What the next write of ours to this row found there; without one, what the row shows now."""
+    later = (w for w in situation.case.writes if w.id > write.id and w.advoware_id == write.advoware_id)
+    found = next((w.before for w in later if w.side is Side.ADVOWARE and w.before is not None), None)
+    row = next((row for row in situation.advoware.rows if row.id == write.advoware_id), None)
+    return found or (_shown_row(row) if row is not None else None)
+
+
+def _respelt(row: Shown, write: Write, situation: Situation) -> bool:
     """Staff put blanks around what we had brought."""
-    before, now = _value(write.before, write, situation), situation.canonical(row.tlf, write.kind)
-    return bool(row.tlf.strip()) and before != now == _value(write.after, write, situation)
+    before, now = _value(write.before, write, situation), situation.canonical(row.value, write.kind)
+    return bool(row.value.strip()) and before != now == _value(write.after, write, situation)
 
 
 def _no_row_effect(write: Write, later: Write | None, situation: Situation) -> bool:

@@ -866,3 +866,19 @@ def test_the_unanswered_row_of_a_second_change_of_type_is_known(text: str) -> No
     world.sync()
     assert (phones(world), live(world)) == ([], [])
     world.quiet()
+
+
+def test_an_unanswered_emptying_is_judged_by_what_its_slot_showed_before_it_was_used_again() -> None:
+    """§6, §8: a change of type empties the old row, no answer; the slot takes the next new value in one run with the
+    finding that it was one. Judged by the value that it holds then, it would still have been the old entry's row."""
+    world = agreed(ONE, "max@example.de", text="neu seit 03/26")
+    world.edit_item(E_ONE, type="Home")
+    world.faults = {world.count + 1: "after"}
+    world.run()
+    world.phone(E_TWO)
+    world.wait(10)
+    world.sync()
+    assert sorted(row.tlf for row in world.rows.values() if "@" not in row.tlf) == sorted([ONE, E_TWO])
+    assert len(world.rows) == 3
+    assert phones(world) == [E_ONE, E_TWO]
+    world.quiet()

@@ -86,6 +86,16 @@ class Stage:
         """What somebody does in the very moment of the request with the fault "interrupted"."""
         self.town.interruption = act
 
+    def once_written(self, shows: str, act: Callable[[], object]) -> None:
+        """Somebody acts right after the first write of the daemon that has this in its body, whatever becomes of it."""
+
+        def look(_: str, __: str, ___: str, body: bytes) -> None:
+            if shows in body.decode():
+                self.town.on_write = None
+                self.town.timeline.after(0.01, act)
+
+        self.town.on_write = look
+
     def later(self, seconds: float, act: Callable[[], object]) -> Callable[[], None]:
         return lambda: self.town.timeline.after(seconds, lambda: act() and None)
 

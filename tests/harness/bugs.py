@@ -153,6 +153,30 @@ def _rows_missing_is_empty(right: Any) -> Any:
     return read_record
 
 
+def _judged_by_what_it_holds_now(right: Any) -> Any:
+    return lambda write, situation: right(write, replace(situation, case=replace(situation.case, writes=())))
+
+
+def _answered_once_for_all(right: Any) -> Any:
+    def with_its_row(write: Any, situation: Any) -> Any:
+        posts = (one for one in situation.case.writes if one.operation == "post" and one.gives == write.gives)
+        return write if any(one.outcome is Outcome.DONE for one in posts) else right(write, situation)
+
+    return with_its_row
+
+
+_bug(
+    "an emptied row is judged by what it holds now",
+    "statemachine.effects:_row_after",
+    _judged_by_what_it_holds_now,
+    crashes="type_changed_then_its_slot_is_taken",
+)
+_bug(
+    "a POST that was answered answers for all of its value",
+    "statemachine.effects:_with_its_row",
+    _answered_once_for_all,
+    crashes="type_changed_twice_then_removed",
+)
 _bug("a deletion needs no second look", "statemachine.diff:_confirm", _gone_at_once)
 _bug(
     "the second look may come at once",

@@ -278,6 +278,15 @@ _add(
     lambda s: (s.at(T, s.set(A, type="Home")), s.once_written("[ESPOCRM-SLOT:1]", s.add("Office", B))),  # type: ignore[arg-type,return-value]
     expect=every(row(6, A, "Büro"), row(1, B), item(A, type="Home"), item(B, type="Office")),
 )
+_add(
+    "type_changed_twice_then_removed",
+    people(person([("Office", A)], [(1, A, "Frau Weiß, Sekretariat, nur vormittags, nicht am Freitag")])),
+    lambda s: (  # type: ignore[arg-type,return-value]
+        s.at(T, s.set(A, type="Home")),
+        s.at(T + 20, s.set(A, type="Fax")),
+        s.once_written('"kommKz": 2', s.remove(A)),
+    ),
+)
 _add("slot_typed_into", _ONE, lambda s: (s.at(T, s.remove(M)), s.at(T + 40, s.retype("", N))))  # type: ignore[arg-type,return-value]
 _add("row_copied_with_its_marker", _ONE, lambda s: s.at(T, s.copy(A, B)))
 _add("marker_written_over", _ONE, lambda s: s.at(T, s.text(A, "aufgeräumt")), expect=writes(0))

@@ -119,14 +119,13 @@ def _open(made: Plan, situation: Situation) -> tuple[Conflict, ...]:
 
 def _decided(made: Plan, used: tuple[Decision, ...]) -> tuple[tuple[Decision, str], ...]:
     """A decision is done when it was followed and its conflict is no longer there, whatever else of the Beteiligte
-    waits: no later run would know of it. One made for other values is void (§5)."""
+    waits: no later run would know of it; so is one that an earlier run carried out, whatever this one came to. One made
+    for other values is void (§5)."""
     still = list(made.conflicts)
     if not made.idle:
         still += [decision.conflict for decision in made.decided]
     done = [one for one in used if not any(same_conflict(one.conflict, conflict) for conflict in still)]
-    done += [
-        one for one in made.carried_out if one not in done
-    ]  # by an earlier run, whatever this one came to
+    done += [one for one in made.carried_out if one not in done]
     void = () if made.waits or not made.idle else made.void
     return (
         *((decision, "done") for decision in done),

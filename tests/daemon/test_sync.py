@@ -12,6 +12,7 @@ from daemon.ports import Answer, Request
 from daemon.scan import LAST_SCAN_NOTE
 from daemon.simulators import wire as simulated
 from daemon.simulators.espocrm import mail, phone
+from daemon.simulators.people import Pair
 from statemachine.case import Case, Keep
 from statemachine.model import Side
 from statemachine.status import stamp
@@ -90,6 +91,15 @@ async def test_a_clock_that_is_set_during_a_run_postpones_it(tmp_path: Path) -> 
         assert firm.phones(pair) == [("Office", OTHER)]
 
 
+def _short_lists(firm: House, pair: Pair) -> Callable[[Request], Answer | None]:
+    """Advoware shows the first entry only, as long as this is its wire's fault."""
+    whole = firm.advoware.answer(
+        simulated.Request("GET", f"/api/v1/advonet/Beteiligte/{pair.bet_nr}", {}, firm.advoware.headers())
+    ).json()
+    short = [{**one, "kommunikation": one["kommunikation"][:1]} for one in whole]
+    return lambda asked: json_answer(short) if asked.method == "GET" else None
+
+
 @pytest.mark.parametrize("whole_between", [True, False])
 async def test_a_whole_list_between_two_short_ones_starts_the_looks_anew(
     tmp_path: Path, whole_between: bool
@@ -97,15 +107,7 @@ async def test_a_whole_list_between_two_short_ones_starts_the_looks_anew(
     """§9: whoever looked, what was there again has been missing once only."""
     async with house(tmp_path, 0) as firm:
         pair = await _synced(firm)
-        whole = firm.advoware.answer(
-            simulated.Request("GET", f"/api/v1/advonet/Beteiligte/{pair.bet_nr}", {}, firm.advoware.headers())
-        ).json()
-        short = [{**one, "kommunikation": one["kommunikation"][:1]} for one in whole]
-        wire = firm.wires[Side.ADVOWARE]
-
-        def shows_less(request: Request) -> Answer | None:
-            return json_answer(short) if request.method == "GET" else None
-
+        wire, shows_less = firm.wires[Side.ADVOWARE], _short_lists(firm, pair)
         wire.fault = shows_less
         await firm.sweep()
         await firm._work()
@@ -125,11 +127,7 @@ async def test_a_whole_look_that_ends_while_a_second_short_one_is_taken_makes_it
     """§9: the sweep asked before this run began to look, and was answered after the run had read what was pending."""
     async with house(tmp_path, 0) as firm:
         pair = await _synced(firm)
-        whole = firm.advoware.answer(
-            simulated.Request("GET", f"/api/v1/advonet/Beteiligte/{pair.bet_nr}", {}, firm.advoware.headers())
-        ).json()
-        short = [{**one, "kommunikation": one["kommunikation"][:1]} for one in whole]
-        firm.wires[Side.ADVOWARE].fault = lambda asked: json_answer(short) if asked.method == "GET" else None
+        firm.wires[Side.ADVOWARE].fault = _short_lists(firm, pair)
         await firm.sweep()
         await firm._work()
         store = firm.app.outside.store

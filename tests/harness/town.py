@@ -212,7 +212,8 @@ class Town:
         """Whether a write of ``value`` had no answer, and no run has come to its end since: what one that broke off has
         read is lost with it."""
         rows = self.query(
-            "SELECT body FROM writes WHERE settled = 0 AND espocrm_id = ? AND outcome IS NOT 'done'",
+            "SELECT body FROM writes"
+            " WHERE settled = 0 AND espocrm_id = ? AND (outcome IS NULL OR outcome = 'unknown')",
             book.pair.espocrm_id,
         )
         gave = (

@@ -61,13 +61,14 @@ def _event(made: Plan, situation: Situation, unknown: bool, now: float) -> Event
         again = _unanswered_again(situation)
         if again is not None:
             return Event(Trigger.ATTEMPT_FAILED, "unknown_outcome", side=again.side.value)
-        return Event(Trigger.LOOK_AGAIN, "unknown_outcome", now + _UNKNOWN_PAUSE)
+        return Event(Trigger.LOOK_AGAIN, "unknown_outcome", now + _UNKNOWN_PAUSE, unsynced=True)
     if _refused_again(situation):
         return Event(Trigger.ATTEMPT_FAILED, Modified.reason, side=Side.ESPOCRM.value)
     if not made.idle:
-        return Event(Trigger.LOOK_AGAIN, "more_to_write", now + _SOON)
+        return Event(Trigger.LOOK_AGAIN, "more_to_write", now + _SOON, unsynced=True)
     if made.look_again_at is not None:
-        return Event(Trigger.LOOK_AGAIN, "second_look", max(made.look_again_at, now + _SOON))
+        due_at = max(made.look_again_at, now + _SOON)
+        return Event(Trigger.LOOK_AGAIN, "second_look", due_at, unsynced=made.unsynced)
     if made.conflicts:
         kinds = sorted({conflict.kind.value for conflict in made.conflicts})
         return Event(Trigger.CONFLICT_FOUND, ", ".join(kinds))

@@ -416,7 +416,8 @@ class _Sync:
         if shown is not None:
             self._record, self._espocrm = shown, looks.look_espocrm(shown, self._espocrm)
             if not looks.same_entries(record, shown):
-                end = replace(end, event=Event(Trigger.LOOK_AGAIN, "edited_meanwhile", self._clock.now()))
+                again = Event(Trigger.LOOK_AGAIN, "edited_meanwhile", self._clock.now(), unsynced=True)
+                end = replace(end, event=again)
         if end.status is None:  # a user's request stays unanswered until the run has really ended
             return self._case.visible_status, end
         visible = (shown or record).value_of("syncStatus")
@@ -493,7 +494,7 @@ class _Sync:
 def _unwritten(made: Plan) -> Event:
     """How a rehearsal ends that has left something to write."""
     if made.look_again_at is not None:
-        return Event(Trigger.LOOK_AGAIN, "second_look", made.look_again_at)
+        return Event(Trigger.LOOK_AGAIN, "second_look", made.look_again_at, unsynced=made.unsynced)
     if made.conflicts:
         return Event(Trigger.CONFLICT_FOUND, ", ".join(sorted({one.kind.value for one in made.conflicts})))
     return Event(Trigger.SYNCED, WOULD_WRITE)

@@ -19,6 +19,8 @@ from statemachine.situation import Situation, Value
 
 #: Problems that pass by themselves: what was decided stays decided until they have.
 PASSING = frozenset({"pending", "settling", "lookup", "fuse", "merging", "retyping", "waits"})
+#: Those of a change that nobody needs to confirm.
+UNSYNCED = PASSING - {"pending", "fuse", "waits"}
 
 
 @dataclass(frozen=True, slots=True)

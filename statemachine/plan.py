@@ -25,7 +25,7 @@ from statemachine.case import (
 from statemachine.commands import PutRecord, RowCommand
 from statemachine.decide import Action
 from statemachine.diff import Change, Difference, diff
-from statemachine.draft import PASSING, Draft, Entry
+from statemachine.draft import PASSING, UNSYNCED, Draft, Entry
 from statemachine.flags import carry_flags
 from statemachine.holds import Holds
 from statemachine.itemplan import ItemPlan
@@ -76,6 +76,12 @@ class Plan:
     def waits(self) -> bool:
         """Something was decided that could not be carried out yet."""
         return any(entry.problem in PASSING for entry in self.entries)
+
+    @property
+    def unsynced(self) -> bool:
+        """Something waits that is neither a deletion waiting for its second look nor stopped by the fuse: somebody
+        who keeps saving may hold it up for ever, so the lag must tell."""
+        return any(entry.problem in UNSYNCED for entry in self.entries)
 
 
 def make(situation: Situation) -> Plan:

@@ -40,11 +40,14 @@ class Schedule:
 @dataclass(frozen=True, slots=True)
 class Event:
     """One trigger with what it says. ``due_at``: when ``look_again`` or ``postponed`` want another look.
-    ``changed_at``: the stamp of the change behind ``discovered``/``change_seen``. ``jitter`` in [-1, 1]."""
+    ``unsynced``: ``look_again`` leaves a change undone that is not a deletion waiting for its second look; the lag
+    clock runs on. ``changed_at``: the stamp of the change behind ``discovered``/``change_seen``. ``jitter`` in [-1, 1].
+    """
 
     trigger: Trigger
     reason: str = ""
     due_at: float | None = None
+    unsynced: bool = False
     changed_at: float | None = None
     side: str | None = None
     jitter: float = 0.0
@@ -96,7 +99,7 @@ def _arrive(standing: Standing, target: State, event: Event, now: float, schedul
             return replace(moved, due_at=None, attempts=0, unsynced_since=None, change_side=None)
         case Trigger.CONFLICT_FOUND:
             return replace(moved, due_at=None, attempts=0, unsynced_since=None, change_side=None)
-        case Trigger.LOOK_AGAIN:
+        case Trigger.LOOK_AGAIN if not event.unsynced:
             return replace(moved, due_at=event.due_at or now, unsynced_since=None, change_side=None)
         case Trigger.ATTEMPT_FAILED:
             wait = retry.wait(standing.attempts + 1, schedule.retries, event.jitter) or 0.0

@@ -571,3 +571,34 @@ async def test_what_both_sides_agreed_on_is_known_whatever_becomes_of_the_run(tm
         assert await firm.state(pair) == ("clean", "")
         assert firm.phones(pair) == [("Office", "+493023125009")]
         assert firm.mails(pair) == ["neu@example.de"]
+
+
+async def test_who_is_saved_again_and_again_keeps_his_lag(tmp_path: Path) -> None:
+    """A number waits for a quiet moment that never comes: nothing is written, so the lag alert must tell (no stall is
+    silent). Before, every look that was put off began the clock anew."""
+    async with house(tmp_path, 0) as firm:
+        pair = await _synced(firm)
+        firm.advoware.edit_row(firm.row(pair, "030/23125-001").id, tlf="030/23125-002")
+        began = firm.clock.now()
+        for turn in range(20):
+            firm.clock.time += 2
+            firm.espo.edit_person(pair.espocrm_id, firstName=f"Max {turn}")
+            await firm.poll()
+            await firm.sweep()
+            await firm._work()
+        person = await firm.app.outside.store.person(pair.espocrm_id)
+        assert firm.phones(pair) == [("Office", OFFICE)]
+        assert person is not None
+        assert person.standing.unsynced_since is not None
+        assert person.standing.unsynced_since <= began + 4
+
+
+async def test_a_deletion_that_waits_for_its_second_look_is_no_lag(tmp_path: Path) -> None:
+    async with house(tmp_path, 0) as firm:
+        pair = await _synced(firm)
+        firm.espo.edit_person(pair.espocrm_id, mails=[])
+        await firm.poll()
+        await firm._work()
+        person = await firm.app.outside.store.person(pair.espocrm_id)
+        assert person is not None
+        assert (person.standing.state, person.standing.unsynced_since) == ("dirty", None)

@@ -103,6 +103,13 @@ def test_another_look_is_no_unsynced_change() -> None:
     assert moved(standing(State.SYNCING), Trigger.LOOK_AGAIN).due_at == NOW
 
 
+def test_another_look_at_a_change_that_could_not_be_carried_out_keeps_the_lag_clock() -> None:
+    before = standing(State.SYNCING, unsynced_since=1.0, change_side="advoware")
+    after = moved(before, Trigger.LOOK_AGAIN, due_at=NOW + 60, unsynced=True)
+    assert (after.state, after.due_at) == (State.DIRTY, NOW + 60)
+    assert (after.unsynced_since, after.change_side) == (1.0, "advoware")
+
+
 def test_picked_forgets_old_notes_and_keeps_the_reason() -> None:
     after = moved(standing(State.DIRTY, noted=True), Trigger.PICKED)
     assert (after.state, after.noted, after.reason, after.since) == (State.SYNCING, False, "why", NOW)

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from statemachine import looks, normalize
-from statemachine.case import Case, Pending, Shown
+from statemachine.case import Case, Outcome, Pending, Shown
 from statemachine.model import AdvowareRecord, EspocrmRecord, Kind, Side
 from statemachine.rules import Rules
 
@@ -44,7 +44,22 @@ class Situation:
     def second_look(self, key: str, side: Side) -> tuple[Pending, bool]:
         """The first look that showed ``key`` gone from ``side``, and whether this one confirms it (§9)."""
         look = self.espocrm if side is Side.ESPOCRM else self.advoware
-        return looks.second_look(self.case.pending, key, side, look, self.rules.deletion_confirm)
+        pending = (one for one in self.case.pending if not self._was_given_back(one))
+        return looks.second_look(pending, key, side, look, self.rules.deletion_confirm)
+
+    def _was_given_back(self, mark: Pending) -> bool:
+        """What was missing got a row from us since then, and the list does not show that row: it may be truncated, and
+        the look before our write is no first look at what came of it. (In EspoCRM such a write has not taken, §8.)"""
+        shown = {row.id for row in self.advoware.rows}
+        return mark.side is Side.ADVOWARE and any(
+            (write.side, write.link_key) == (mark.side, mark.link_key)
+            and write.at >= mark.since
+            and write.outcome not in (Outcome.NOT_SENT, Outcome.REFUSED)
+            and write.after is not None
+            and bool(write.after.value)
+            and write.advoware_id not in shown
+            for write in self.case.writes
+        )
 
 
 def subject(side: Side, kind: Kind, canonical: str) -> str:

@@ -14,7 +14,7 @@ from functools import cache
 import pytest
 
 from statemachine.model import AdvowareRecord, EspocrmRecord, Side
-from tests.statemachine.world import World, agreed
+from tests.statemachine.world import RULES, World, agreed
 
 MOST = 8
 FORMS = ("0511/12345{}0", "0171 392000{}", "nr{}@example.de")
@@ -98,3 +98,23 @@ def test_k_of_n_entries_delete_nothing(number: int, side: Side, view: str, edite
             assert world.sync()[-1].ended == "synced"
             assert world.values(side) == world.values(side.other) == wanted
             world.quiet()
+
+
+@pytest.mark.parametrize("shown", range(4))
+def test_what_was_given_back_and_is_missing_in_the_next_list_has_been_missing_once(shown: int) -> None:
+    """§9: an edit wins over the deletion of its row; the list that is read right after our write is truncated. The look
+    that showed the row gone was one before our write; it is no first look at what came of it."""
+    world = short(3, Side.ADVOWARE)
+    world.edit_row(103, tlf="")
+    world.edit_item("nr2@example.de", value=NEW[2])
+    assert world.run().ended == "look_again"
+    world.wait(RULES.deletion_confirm + 1)
+    world.between.append(lambda _: setattr(world, "first", shown))
+    written = world.run()
+    assert written.writes == 1, "not once more, and nothing in EspoCRM"
+    world.first = None
+    assert world.wait(RULES.deletion_confirm + 1).sync()[-1].ended == "synced"
+    assert NEW[2] in world.item_values()
+    assert world.values(Side.ADVOWARE) == world.values(Side.ESPOCRM)
+    assert len([tlf for tlf in world.tlfs() if tlf]) == 3
+    world.quiet()

@@ -81,7 +81,10 @@ class RowPlan:
     def create(self, new: New, variant: Variant, link_key: str | None, own: tuple[int, ...] = ()) -> None:
         """A slot of the same kommKz, one of the link's ``own`` blank rows first; else a POST."""
         slot = self._take_slot(new.komm_kz, own)
-        text = " ".join(part for part in (slot.text if slot else "", new.text) if part)
+        kept = slot.text if slot else ""
+        has_it = slot is not None and (slot.now.id in own or kept == new.text)
+        carried = "" if kept and has_it else new.text
+        text = " ".join(part for part in (kept, carried) if part)
         bemerkung = self._bemerkung(new.value, new.komm_kz, text)
         content = RowContent(new.value, bemerkung, new.online, new.komm_kz)
         if slot is None:

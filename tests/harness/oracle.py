@@ -227,10 +227,15 @@ class _Judge:
         return any(json.loads(body)["variant"] == "type" for (body,) in rows)
 
     def _texts(self) -> list[str]:
+        shown = self._advoware.texts.items()
         return [
             f"the user's text of row {row_id} was touched: {self._book.texts[row_id]!r} -> {text!r}"
-            for row_id, text in self._advoware.texts.items()
+            for row_id, text in shown
             if row_id in self._book.texts and self._book.texts[row_id] != text
+        ] + [
+            f"the user's text of row {row_id} is there twice: {text!r}"
+            for row_id, text in shown
+            if _twice(text)
         ]
 
     def _opt_outs(self) -> list[str]:
@@ -298,3 +303,9 @@ class _Judge:
             elif not any(self._town.blamed(self._id, one - 120, one + 3.0) for one in when):
                 found.append(f"an attempt was burnt at {when}: {trigger} {reason}")
         return found
+
+
+def _twice(text: str) -> bool:
+    """No text of the office repeats itself as a whole."""
+    half = text[: len(text) // 2]
+    return bool(half) and text == f"{half} {half}"

@@ -53,6 +53,16 @@ def test_emptying_drops_the_text_and_keeps_it_in_the_history() -> None:
     assert (write.before.value, write.before.bemerkung) == (NUMBER, "Zentrale")
 
 
+def test_a_row_that_takes_its_value_back_has_its_text_once() -> None:
+    """§6: staff took away the value and left the text beside it, and an edit in EspoCRM wins over that."""
+    world = agreed(NUMBER, "max@example.de", text="Zentrale")
+    world.case = replace(world.case, limits=Limits(bemerkung_whole=100))
+    world.edit_row(101, tlf="", bemerkung=marker.write(NUMBER, 1, "Zentrale"))
+    world.edit_item(E_NUMBER, value="+495111234561")
+    world.sync()
+    assert (world.rows[101].tlf, marker.read(world.rows[101].bemerkung)[1]) == ("+495111234561", "Zentrale")
+
+
 def test_a_slot_of_the_same_kind_first_and_once_per_plan() -> None:
     """§6, #16: text that staff put into its bemerkung is kept."""
     world = World()

@@ -282,8 +282,9 @@ class _Sync:
         if self._is_too_old(Side.ESPOCRM, self.situation.espocrm):
             await self._read_espocrm_anew()
             return True
+        before = self.situation.espocrm
         applied = await self._syncer.applier.record(
-            self._person, self._run, self.situation.espocrm, made.record, self._rules.region
+            self._person, self._run, before, made.record, self._rules.region
         )
         await self._take_in(applied, Side.ESPOCRM)
         if applied.fused:
@@ -293,6 +294,8 @@ class _Sync:
         if refused:
             return True
         await self._read_espocrm()
+        if made.record.changes and looks.same_entries(before, self.situation.espocrm):
+            await self._read_espocrm()  # nothing of it shows: an answer from before our write must not say so
         if applied.modified:
             self._unsettle()
         return not applied.unknown

@@ -602,3 +602,42 @@ async def test_a_deletion_that_waits_for_its_second_look_is_no_lag(tmp_path: Pat
         person = await firm.app.outside.store.person(pair.espocrm_id)
         assert person is not None
         assert (person.standing.state, person.standing.unsynced_since) == ("dirty", None)
+
+
+async def test_an_answer_from_before_our_own_write_does_not_say_that_it_was_ignored(tmp_path: Path) -> None:
+    """§8: what is not there after a write has not been taken; if somebody then takes the value away before the next
+    look, it would be given again as if it had never come."""
+    async with house(tmp_path, 0, SYNC__STALE_FORM_SECONDS="0") as firm:
+        pair = await _synced(firm)
+        firm.advoware.add_row(pair.bet_nr, 3, MOBILE)
+        old = _older_answers(firm.wires[Side.ESPOCRM], times=1)
+        await firm.sweep()
+        firm.clock.time += 10
+        await firm._work()
+        assert not old, "the read after our write showed the record as it was before"
+        assert MOBILE in [value for _, value in firm.phones(pair)]
+        firm.espo.edit_person(pair.espocrm_id, phones=[phone(OFFICE, "Office", primary=True)])
+        await firm.look()
+        assert firm.phones(pair) == [("Office", OFFICE)]
+        assert [tlf for _, tlf in firm.rows(pair)] == ["030/23125-001", "alt@example.de"]
+
+
+def _older_answers(wire: WorldWire, times: int) -> list[int]:
+    """So many GETs after the first PUT show the record as the last GET before it did."""
+    left, shown, written = list(range(times)), [b""], []
+
+    def fault(asked: Request) -> Answer | None:
+        if "CBeteiligte/" not in asked.url:
+            return None
+        if asked.method == "PUT":
+            written.append(asked)
+        if asked.method != "GET":
+            return None
+        if written and left:
+            left.pop()
+            return json_answer(json.loads(shown[0]))
+        shown[0] = wire.pass_on(asked).body
+        return None
+
+    wire.fault = fault
+    return left

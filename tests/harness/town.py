@@ -197,7 +197,9 @@ class Town:
         if run:
             self._reads[side, person, run] = entry
         if fault not in ("incomplete", "garbage"):  # such an answer is thrown away
-            self._last_read[side, person] = entry
+            then, old = self._answers.get((side, person), (at, answer))
+            is_old = fault == "stale" and old.body == answer.body
+            self._last_read[side, person] = (min(at, then), entry[1]) if is_old else entry
         if fault not in ("cut", "incomplete", "garbage", "stale"):
             self._cut.pop((side, person), None)
             self._answers[side, person] = (at, answer)

@@ -54,6 +54,8 @@ class Book:
     entered: dict[str, set[Value]] = field(default_factory=lambda: {ESPOCRM: set(), ADVOWARE: set()})
     row_count: Counter[Value] = field(default_factory=Counter)
     texts: dict[int, str] = field(default_factory=dict)
+    #: every text that people ever wrote
+    wrote: set[str] = field(default_factory=set)
     opted_out: set[Value] = field(default_factory=set)
     #: value → what it replaced in EspoCRM, in one form
     instead_of: dict[Value, set[Value]] = field(default_factory=dict)
@@ -120,6 +122,7 @@ class Ledger:
         for row in self._advoware.rows(book.pair.bet_nr):
             self._follow_old_marker(book, row.bemerkung or "", set(advoware.values))
         book.texts = dict(advoware.texts)
+        book.wrote.update(advoware.texts.values())
         book.opted_out = set(espocrm.opted_out)
 
     def _follow_old_marker(self, book: Book, bemerkung: str, shown: set[Value]) -> None:
@@ -188,6 +191,7 @@ class Ledger:
         return side == ADVOWARE and any(after.values[old] for old in book.instead_of.get(value, ()))
 
     def _texts(self, book: Book, before: Shown, after: Shown) -> None:
+        book.wrote.update(after.texts.values())
         for row_id, text in after.texts.items():
             if before.rows.get(row_id) != after.rows.get(row_id):
                 book.texts[row_id] = text

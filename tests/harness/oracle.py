@@ -235,7 +235,7 @@ class _Judge:
         ] + [
             f"the user's text of row {row_id} is there twice: {text!r}"
             for row_id, text in shown
-            if _twice(text)
+            if _twice(text) and text not in self._book.wrote
         ]
 
     def _opt_outs(self) -> list[str]:
@@ -306,6 +306,5 @@ class _Judge:
 
 
 def _twice(text: str) -> bool:
-    """No text of the office repeats itself as a whole."""
     half = text[: len(text) // 2]
     return bool(half) and text == f"{half} {half}"

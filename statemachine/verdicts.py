@@ -87,7 +87,7 @@ class Verdicts:
     def _carried_out(self, decision: Decision) -> bool:
         """An earlier run did it and could not say so any more (a crash, an outage), whatever was done since."""
         conflict = decision.conflict
-        if decision.keep is Keep.BOTH or (conflict.link_key is None and conflict.emptied is None):
+        if conflict.emptied is None and (decision.keep is Keep.BOTH or conflict.link_key is None):
             return False
         if any(_overwrote(write, decision) for write in self._s.case.writes):
             return True
@@ -135,13 +135,15 @@ def dissolving(situation: Situation, base: Base) -> dict[str, Decision]:
 
 def _overwrote(write: Write, decision: Decision) -> bool:
     """A write that took away what lost, or may have, as its answer never came."""
-    conflict = decision.conflict
+    conflict, emptied = decision.conflict, decision.conflict.emptied
     side, lost = Side.ESPOCRM, conflict.espocrm
     if decision.keep is Keep.ESPOCRM:
         side, lost = Side.ADVOWARE, conflict.advoware
+    if emptied is not None:
+        side = emptied.other if decision.keep.value == emptied.value else emptied
     if write.side is not side or write.at < decision.at or write.outcome in _WITHOUT_EFFECT:
         return False
-    if conflict.emptied is not None:
+    if emptied is not None:
         return write.link_key is not None and write.variant in _EMPTIES_OR_GIVES_BACK
     return write.before is not None and (write.link_key, write.before.value) == (conflict.link_key, lost)
 

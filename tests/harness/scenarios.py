@@ -287,6 +287,15 @@ _add(
         s.once_written('"kommKz": 2', s.remove(A)),
     ),
 )
+_add(
+    "given_back_and_then_a_short_list",
+    _ONE,
+    lambda s: (  # type: ignore[arg-type,return-value]
+        s.at(T, s.retype(X, ""), s.edit(X, Y)),
+        s.once_written(f'"tlf": "{Y}"', s.shows_only("advoware", 2, 8.0), after=0.0),
+    ),
+    expect=every(item(Y), row(4, Y, ""), writes(1)),
+)
 _add("slot_typed_into", _ONE, lambda s: (s.at(T, s.remove(M)), s.at(T + 40, s.retype("", N))))  # type: ignore[arg-type,return-value]
 _add("row_copied_with_its_marker", _ONE, lambda s: s.at(T, s.copy(A, B)))
 _add("marker_written_over", _ONE, lambda s: s.at(T, s.text(A, "aufgeräumt")), expect=writes(0))

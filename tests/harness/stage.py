@@ -6,6 +6,7 @@ Every act goes through the ledger like the random ones. Used by :mod:`tests.harn
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import Any
 
 from daemon.simulators import people_values as values
@@ -86,15 +87,25 @@ class Stage:
         """What somebody does in the very moment of the request with the fault "interrupted"."""
         self.town.interruption = act
 
-    def once_written(self, shows: str, act: Callable[[], object]) -> None:
+    def once_written(self, shows: str, act: Callable[[], object], after: float = 0.01) -> None:
         """Somebody acts right after the first write of the daemon that has this in its body, whatever becomes of it."""
 
         def look(_: str, __: str, ___: str, body: bytes) -> None:
             if shows in body.decode():
                 self.town.on_write = None
-                self.town.timeline.after(0.01, act)
+                self.town.timeline.after(after, act)
 
         self.town.on_write = look
+
+    def shows_only(self, side: str, first: int, seconds: float) -> Callable[[], None]:
+        """From now on, for so long, only the first so many entries are to be seen there."""
+
+        def begin() -> None:
+            plan, now = self.town.plan, self.town.timeline.now
+            outage = (side, now, now + seconds, f"cut{first}")
+            self.town.plan = replace(plan, outages=(*plan.outages, outage))
+
+        return begin
 
     def later(self, seconds: float, act: Callable[[], object]) -> Callable[[], None]:
         return lambda: self.town.timeline.after(seconds, lambda: act() and None)

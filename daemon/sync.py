@@ -27,9 +27,10 @@ from daemon.steadiness import Steadiness
 from statemachine import looks, plan, status
 from statemachine.advance import agreed_so_far
 from statemachine.case import Case, Decision, Outcome, Seen, Variant
+from statemachine.commands import PutRecord
 from statemachine.decide import POLICY, same_conflict
 from statemachine.errors import ClockSet, HopelessRecord, KommsyncError, RecordTrouble
-from statemachine.model import AdvowareRecord, Base, EspocrmRecord, Side
+from statemachine.model import AdvowareRecord, Base, EspocrmRecord, Kind, Side
 from statemachine.plan import Plan
 from statemachine.rules import Rules
 from statemachine.situation import Situation
@@ -296,7 +297,7 @@ class _Sync:
         await self._read_espocrm()
         if made.record.changes and looks.same_entries(before, self.situation.espocrm):
             await self._read_espocrm()  # nothing of it shows: an answer from before our write must not say so
-        if applied.modified:
+        if applied.modified or applied.unknown or self._shows_less_than(made.record):
             self._unsettle()
         return not applied.unknown
 
@@ -311,8 +312,20 @@ class _Sync:
         self._record, self._espocrm = record, looks.look_espocrm(record, self._espocrm)
         self.situation = replace(self.situation, espocrm=record)
 
+    def _shows_less_than(self, sent: PutRecord) -> bool:
+        """Changes are sent one by one, and the read after one lacks an item that was sent: it may be half an array, and
+        the next change must not be written over it."""
+        if not self.situation.one_at_a_time:
+            return False
+        canonical = self.situation.canonical
+        shown = {
+            (kind, canonical(i.value, kind)) for kind in Kind for i in self.situation.espocrm.items(kind)
+        }
+        items = (*(sent.emails or ()), *(sent.phones or ()))
+        return any((item.kind, canonical(item.value, item.kind)) not in shown for item in items)
+
     def _unsettle(self) -> None:
-        """Somebody saved since our read; his save must settle before we write (§8)."""
+        """Somebody saved since our read, or it proves nothing: the arrays must settle before we write (§8)."""
         arrays = {looks.EMAILS, looks.PHONES}
         self.situation = replace(self.situation, settled=self.situation.settled - arrays)
 

@@ -13,6 +13,7 @@ from daemon.scan import LAST_SCAN_NOTE
 from daemon.simulators import wire as simulated
 from daemon.simulators.espocrm import mail, phone
 from daemon.simulators.people import Pair
+from daemon.transport import Lost
 from statemachine.case import Case, Keep
 from statemachine.model import Side
 from statemachine.status import stamp
@@ -641,3 +642,70 @@ def _older_answers(wire: WorldWire, times: int) -> list[int]:
 
     wire.fault = fault
     return left
+
+
+async def test_half_an_array_does_not_prove_a_removal_that_was_not_answered(tmp_path: Path) -> None:
+    """§8: the PUT never came, and the read after it was truncated. Taken for proof, the item would be a new one in the
+    next look, and the deleted number would be back in Advoware."""
+    async with house(tmp_path, 0, SYNC__STALE_FORM_SECONDS="0") as firm:
+        pair = firm.new(
+            [(1, "030/23125-001"), (3, MOBILE)], [phone(OFFICE, "Office"), phone(MOBILE, "Mobile")]
+        )
+        await firm.look()
+        firm.advoware.delete_row(firm.row(pair, MOBILE).id)
+        wire, lost = firm.wires[Side.ESPOCRM], [None]
+
+        def fault(asked: Request) -> Answer | Lost | None:
+            if asked.method == "PUT" and lost:
+                lost.pop()
+                return Lost("broken off")
+            if asked.method == "GET" and not lost and "CBeteiligte/" in asked.url:
+                wire.fault = lambda _: None
+                shown = json.loads(wire.pass_on(asked).body)
+                kept = [one for one in shown["phoneNumberData"] if one["phoneNumber"] != MOBILE]
+                return json_answer({**shown, "phoneNumberData": kept})
+            return None
+
+        wire.fault = fault
+        await firm.look()
+        assert not lost
+        assert (firm.rows(pair), firm.phones(pair)) == ([(1, "030/23125-001")], [("Office", OFFICE)])
+
+
+async def test_half_an_array_is_not_written_back_between_changes_that_are_sent_one_by_one(
+    tmp_path: Path,
+) -> None:
+    """§8: EspoCRM refuses one of three; the read after the first, sent alone, hides a number that only EspoCRM has."""
+    async with house(tmp_path, 0) as firm:
+        pair = await _synced(firm)
+        only_here, refused = "+49302312599", "+491713929999"
+        advoware, espocrm = firm.wires[Side.ADVOWARE], firm.wires[Side.ESPOCRM]
+        advoware.fault = lambda r: json_answer({}, 400) if only_here in str(r.json) else None
+        firm.espo.edit_person(
+            pair.espocrm_id, phones=[phone(OFFICE, "Office", primary=True), phone(only_here, "Home")]
+        )
+        await firm.look()
+        for komm_kz, tlf in ((1, OTHER), (3, MOBILE), (3, refused)):
+            firm.advoware.add_row(pair.bet_nr, komm_kz, tlf)
+        hide = [False]
+
+        def fault(asked: Request) -> Answer | None:
+            if asked.method == "PUT" and refused in str(asked.json):
+                return Answer(
+                    400,
+                    {"X-Status-Reason": "Field validation failure; field: phoneNumberData, type: valid"},
+                    b"",
+                )
+            if asked.method == "PUT":
+                hide[0] = True
+            if asked.method == "GET" and hide[0] and "CBeteiligte/" in asked.url:
+                hide[0] = False
+                shown = json.loads(espocrm.pass_on(asked).body)
+                kept = [one for one in shown["phoneNumberData"] if one["phoneNumber"] != only_here]
+                return json_answer({**shown, "phoneNumberData": kept})
+            return None
+
+        espocrm.fault = fault
+        await firm.look()
+        assert only_here in [value for _, value in firm.phones(pair)]
+        assert {OTHER, MOBILE} <= {value for _, value in firm.phones(pair)}

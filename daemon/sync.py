@@ -16,21 +16,22 @@ from dataclasses import replace
 
 import anyio
 
-from daemon.apply import FRESH_SECONDS, Applied, Applier
-from daemon.arrival import Arrival, Gone, make_known, meet
+from daemon.apply import Applied, Applier
+from daemon.arrival import Arrival, Gone, make_known
 from daemon.ending import Ending, ending
 from daemon.locks import ValueLocks
 from daemon.ports import Advoware, Clock, Espocrm, Finish, GuardLimits, Person, Store
 from daemon.publish import Publisher
 from daemon.result import SyncResult, result_of
 from daemon.steadiness import Steadiness
-from statemachine import looks, plan, status
+from daemon.view import View
+from statemachine import looks, plan
 from statemachine.advance import agreed_so_far
-from statemachine.case import Case, Decision, Outcome, Seen, Variant
+from statemachine.case import Decision, Outcome, Variant
 from statemachine.commands import PutRecord
 from statemachine.decide import POLICY, same_conflict
 from statemachine.errors import ClockSet, HopelessRecord, KommsyncError, RecordTrouble
-from statemachine.model import AdvowareRecord, Base, EspocrmRecord, Kind, Side
+from statemachine.model import AdvowareRecord, Side
 from statemachine.plan import Plan
 from statemachine.rules import Rules
 from statemachine.situation import Situation
@@ -89,7 +90,7 @@ class Syncer:
         if isinstance(await sync.load(None), Gone):
             return None
         settled = frozenset({looks.EMAILS, looks.PHONES, looks.ROWS})
-        sync.situation = replace(sync.situation, settled=settled)
+        sync.view.change(settled=settled)
         made = await sync.answered()
         return sync.situation, made
 
@@ -107,9 +108,7 @@ class Syncer:
 
 
 class _Sync:
-    """One run. ``situation`` is replaced after every step, never changed."""
-
-    situation: Situation
+    """One run."""
 
     def __init__(self, syncer: Syncer, person: Person, run: str, rules: Rules) -> None:
         self._syncer = syncer
@@ -119,18 +118,13 @@ class _Sync:
         self._person = person
         self._run = run
         self._rules = rules
-        self._case = Case()
-        self._record: EspocrmRecord | None = None
-        self._espocrm: Seen | None = None
-        self._advoware: Seen | None = None
+        self.view = View(syncer, person, rules)
         self._finished = False
         self._count: Counter[tuple[Side, Variant]] = Counter()
         self._unknown: list[Side] = []
         self._decided: dict[tuple[object, ...], Decision] = {}
         self._wrote_record = False
-        self._is_doubtful = False
         self._agreed_is_noted = False
-        self._asked_again: set[Side] = set()
         self._locked: frozenset[str] | None = None
 
     # 1-2: load both sides
@@ -145,32 +139,12 @@ class _Sync:
 
     async def load(self, fresh: AdvowareRecord | None) -> Arrival:
         """Both sides at once, and the case file; says if there is nothing to plan."""
-        syncer, person = self._syncer, self._person
-        case = await self._store.case(person.espocrm_id, person.bet_nr, _recent(self._rules))
-        self._case = looks.on_our_clock(case, self._steady_since, self._clock.now())
-        arrival = await meet(syncer, person, self._case, self._rules, fresh)
-        self._record = arrival.espocrm
-        if arrival.espocrm is not None:
-            self._espocrm = looks.look_espocrm(arrival.espocrm, self._case.seen_espocrm)
-            self._is_doubtful = looks.unannounced(self._case.seen_espocrm, self._espocrm)
-        if arrival.advoware is not None:
-            self._advoware = looks.look_advoware(arrival.advoware, self._case.seen_advoware)
-        if not isinstance(arrival, Gone):
-            self._set_out(arrival.both())
-        return arrival
+        case = await self._store.case(self._person.espocrm_id, self._person.bet_nr, _recent(self._rules))
+        return await self.view.load(looks.on_our_clock(case, self._steady_since, self._clock.now()), fresh)
 
-    def _set_out(self, records: tuple[EspocrmRecord, AdvowareRecord]) -> None:
-        now = self._clock.now()
-        settled = {
-            part.name
-            for look in (self._espocrm, self._advoware)
-            if look is not None
-            for part in look.parts
-            if looks.settled(look, part.name, self._rules.settle)
-        }
-        self.situation = Situation(
-            records[0], records[1], self._case, self._rules, now, status.stamp(now), frozenset(settled)
-        )
+    @property
+    def situation(self) -> Situation:
+        return self.view.situation
 
     # 3-6: plan, write, read again, until nothing is left
 
@@ -189,9 +163,9 @@ class _Sync:
         """What a look shows again is no longer pending for the looks that follow, of this run or a later one (§9)."""
         if self._syncer.steadiness.since() != self._steady_since:
             raise ClockSet("the server's clock was set; if that happens often, look at its time service")
-        self.situation = replace(self.situation, now=self._clock.now())
+        self.view.change(now=self._clock.now())
         made = plan.make(self.situation)
-        self.situation = replace(self.situation, case=replace(self.situation.case, pending=made.pending))
+        self.view.change(case=replace(self.situation.case, pending=made.pending))
         for decision in made.decided:
             conflict = decision.conflict
             key = (conflict.kind, conflict.link_key, conflict.espocrm, conflict.advoware, conflict.emptied)
@@ -212,26 +186,26 @@ class _Sync:
         if made.lookups:
             return await self._look_up_holders(made, held)
         if made.record is not None and (not self._wrote_record or self.situation.one_at_a_time):
-            return await self._write_espocrm(made)
+            return await self._write_espocrm(made.record)
         return False
 
     async def _was_there_in_between(self) -> bool:
         """A look of the sweep or of the poll that ended while this run was looking has shown again what was missing
         before: then this look is the first one (§9), and everything is decided anew."""
-        if not self._case.pending:
+        if not self.view.case.pending:
             return False
         known = await self._store.first_looks(self._person.espocrm_id)
-        refuted = [mark for mark in self._case.pending if mark not in known]
+        refuted = [mark for mark in self.view.case.pending if mark not in known]
         still = tuple(mark for mark in self.situation.case.pending if mark not in refuted)
         if still == self.situation.case.pending:
             return False
-        self.situation = replace(self.situation, case=replace(self.situation.case, pending=still))
+        self.view.change(case=replace(self.situation.case, pending=still))
         self._decided.clear()  # what of it was carried out, the next plan sees in the journal
         return True
 
     async def _note_agreed(self, made: Plan) -> None:
         """Once, before the first write; from then on the journal knows."""
-        base = None if self._agreed_is_noted else agreed_so_far(self._case.base, made.base)
+        base = None if self._agreed_is_noted else agreed_so_far(self.view.case.base, made.base)
         self._agreed_is_noted = True
         if base is not None:
             await self._store.note_agreed(self._person.espocrm_id, self._person.bet_nr, base)
@@ -247,45 +221,25 @@ class _Sync:
         )
         if new:
             await self._store.note_decisions(self._person.espocrm_id, self._person.bet_nr, new)
-            case = replace(case, decisions=(*case.decisions, *new))
-            self.situation = replace(self.situation, case=case)
+            self.view.change(case=replace(case, decisions=(*case.decisions, *new)))
 
     async def _write_advoware(self, made: Plan) -> bool:
-        if self._is_too_old(Side.ADVOWARE, self.situation.advoware):
-            await self._read_advoware()
+        if self.view.is_too_old(Side.ADVOWARE):
+            await self.view.read_advoware()
             return True
         applied = await self._syncer.applier.rows(
             self._person, self._run, made.rows, self.situation.case.limits, self._rules.region
         )
         await self._take_in(applied, Side.ADVOWARE)
-        await self._read_advoware()
+        await self.view.read_advoware()
         return not applied.unknown and not applied.fused
 
-    async def _read_advoware(self) -> None:
-        record = await self._syncer.advoware.get(self._person.bet_nr)
-        before, self._advoware = self._advoware, looks.look_advoware(record, self._advoware)
-        settled = self.situation.settled
-        if looks.changed(before, self._advoware):  # no second look has shown it like this yet
-            settled -= {looks.ROWS}
-        self.situation = replace(self.situation, advoware=record, settled=settled)
-
-    def _is_too_old(self, side: Side, record: EspocrmRecord | AdvowareRecord) -> bool:
-        """It was read too long ago to be written over: something was waited for, much was written, or the answer took
-        long and shows how it was when it was asked for. Where all answers take long the second one must do."""
-        now = self._clock.now()
-        slow = now - record.asked_at > FRESH_SECONDS and side not in self._asked_again
-        self._asked_again |= {side} if slow else set()
-        return slow or now - record.answered_at > FRESH_SECONDS
-
-    async def _write_espocrm(self, made: Plan) -> bool:
-        if made.record is None:
-            return False
-        if self._is_too_old(Side.ESPOCRM, self.situation.espocrm):
-            await self._read_espocrm_anew()
+    async def _write_espocrm(self, record: PutRecord) -> bool:
+        if self.view.is_too_old(Side.ESPOCRM):
+            await self.view.read_espocrm_anew()
             return True
-        before = self.situation.espocrm
         applied = await self._syncer.applier.record(
-            self._person, self._run, before, made.record, self._rules.region
+            self._person, self._run, self.situation.espocrm, record, self._rules.region
         )
         await self._take_in(applied, Side.ESPOCRM)
         if applied.fused:
@@ -294,40 +248,8 @@ class _Sync:
         self._wrote_record = self._wrote_record or not (refused or applied.modified)
         if refused:
             return True
-        await self._read_espocrm()
-        if made.record.changes and looks.same_entries(before, self.situation.espocrm):
-            await self._read_espocrm()  # nothing of it shows: an answer from before our write must not say so
-        if applied.modified or applied.unknown or self._shows_less_than(made.record):
-            self._unsettle()
+        await self.view.read_what_came_of(record, applied)
         return not applied.unknown
-
-    async def _read_espocrm_anew(self) -> None:
-        before = self.situation.espocrm
-        await self._read_espocrm()
-        if not looks.same_entries(before, self.situation.espocrm):
-            self._unsettle()
-
-    async def _read_espocrm(self) -> None:
-        record = await self._syncer.espocrm.get(self._person.espocrm_id)
-        self._record, self._espocrm = record, looks.look_espocrm(record, self._espocrm)
-        self.situation = replace(self.situation, espocrm=record)
-
-    def _shows_less_than(self, sent: PutRecord) -> bool:
-        """Changes are sent one by one, and the read after one lacks an item that was sent: it may be half an array, and
-        the next change must not be written over it."""
-        if not self.situation.one_at_a_time:
-            return False
-        canonical = self.situation.canonical
-        shown = {
-            (kind, canonical(i.value, kind)) for kind in Kind for i in self.situation.espocrm.items(kind)
-        }
-        items = (*(sent.emails or ()), *(sent.phones or ()))
-        return any((item.kind, canonical(item.value, item.kind)) not in shown for item in items)
-
-    def _unsettle(self) -> None:
-        """Somebody saved since our read, or it proves nothing: the arrays must settle before we write (§8)."""
-        arrays = {looks.EMAILS, looks.PHONES}
-        self.situation = replace(self.situation, settled=self.situation.settled - arrays)
 
     async def _take_in(self, applied: Applied, side: Side) -> None:
         """What really happened becomes part of the situation before anything else is decided."""
@@ -339,8 +261,7 @@ class _Sync:
         rules = (
             replace(situation.rules, status_fields=frozenset()) if applied.fields_refused else situation.rules
         )
-        self.situation = replace(
-            situation,
+        self.view.change(
             case=case,
             rules=rules,
             refused={**situation.refused, **applied.refused, **_inseparable(applied, situation)},
@@ -358,7 +279,7 @@ class _Sync:
             if await self._store.holders(kind, canonical, self._person.espocrm_id):
                 shared.add((kind, canonical))
         asked = self.situation.asked | set(made.questions)
-        self.situation = replace(self.situation, asked=asked, shared=frozenset(shared))
+        self.view.change(asked=asked, shared=frozenset(shared))
 
     async def _look_up_holders(self, made: Plan, held: AsyncExitStack) -> bool:
         """Who holds the value now? Nobody else may write it until we have (two rows would come of it, facts §10).
@@ -374,33 +295,27 @@ class _Sync:
             holders[kind, canonical] = await self._syncer.publisher.holder(
                 kind, canonical, value, self._person.espocrm_id, self._rules.region
             )
-        self.situation = replace(self.situation, holders=holders)
+        self.view.change(holders=holders)
         return True
 
     # 7: remember everything in one transaction
 
     async def _remember(self, made: Plan) -> SyncResult:
-        if self._is_doubtful:
+        if self.view.is_doubtful:
             settled_at = self._clock.now() + self._rules.settle
             made = replace(made, look_again_at=min(made.look_again_at or settled_at, settled_at))
         end = ending(
             made, self.situation, tuple(self._decided.values()), bool(self._unknown), self._clock.now()
         )
         visible, end = await self._show_status(end)
-        return await self._finish(replace(made, base=self._stamped(made.base)), end, visible)
-
-    def _stamped(self, base: Base) -> Base:
-        """A status of ours is nobody's edit: the next run must not take it for one (§5, *type change*)."""
-        record, shown = self.situation.espocrm, self._record
-        ours = shown is not None and base.stamp == record.modified_at and looks.same_entries(record, shown)
-        return replace(base, stamp=shown.modified_at) if shown is not None and ours else base
+        return await self._finish(replace(made, base=self.view.stamped(made.base)), end, visible)
 
     async def _finish(self, made: Plan, end: Ending, visible: str | None) -> SyncResult:
         finish = Finish(
             base=made.base,
             event=end.event,
-            seen_espocrm=self._espocrm,
-            seen_advoware=self._advoware,
+            seen_espocrm=self.view.espocrm,
+            seen_advoware=self.view.advoware,
             pending=made.pending,
             vanished=made.vanished,
             conflicts=end.conflicts,
@@ -418,7 +333,7 @@ class _Sync:
         )
         self._finished = True
         before = self._person.standing
-        return result_of(person, before, self._case, end, made, self._count, self._unknown)
+        return result_of(person, before, self.view.case, end, made, self._count, self._unknown)
 
     async def _show_status(self, end: Ending) -> tuple[str | None, Ending]:
         """syncStatus on its own, only when it changes to or from one that needs attention (§11). The read after it
@@ -428,14 +343,14 @@ class _Sync:
             error = KommsyncError(reason=end.event.reason)
             shown = await publisher.show_failure(self._person, self._run, record, rules, error)
         else:
-            shown = await publisher.show(self._person, self._run, record, end.status, self._case, rules)
+            shown = await publisher.show(self._person, self._run, record, end.status, self.view.case, rules)
         if shown is not None:
-            self._record, self._espocrm = shown, looks.look_espocrm(shown, self._espocrm)
+            self.view.showed(shown)
             if not looks.same_entries(record, shown):
                 again = Event(Trigger.LOOK_AGAIN, "edited_meanwhile", self._clock.now(), unsynced=True)
                 end = replace(end, event=again)
         if end.status is None:  # a user's request stays unanswered until the run has really ended
-            return self._case.visible_status, end
+            return self.view.case.visible_status, end
         visible = (shown or record).value_of("syncStatus")
         return None if visible is None else str(visible), end
 
@@ -466,9 +381,9 @@ class _Sync:
         made = await self.answered()
         end = ending(made, self.situation, (), False, self._clock.now())
         if made.idle:
-            return await self._finish(made, end, self._case.visible_status), made
+            return await self._finish(made, end, self.view.case.visible_status), made
         end = replace(end, event=_unwritten(made))
-        result = await self._finish(made, end, self._case.visible_status)
+        result = await self._finish(made, end, self.view.case.visible_status)
         return replace(result, lag=None), made
 
     async def answered(self) -> Plan:
@@ -485,26 +400,19 @@ class _Sync:
 
     async def show_failure(self, error: RecordTrouble | HopelessRecord) -> None:
         """Let people see in EspoCRM that this record failed; best effort."""
-        publisher = self._syncer.publisher
-        if self._record is None and error.side is Side.ADVOWARE:
-            self._record = await publisher.read(self._person)
-        if self._record is None:
+        publisher, record = self._syncer.publisher, self.view.record
+        if record is None and error.side is Side.ADVOWARE:
+            record = await publisher.read(self._person)
+        if record is None:
             return
-        shown = await publisher.show_failure(self._person, self._run, self._record, self._rules, error)
+        shown = await publisher.show_failure(self._person, self._run, record, self._rules, error)
         if shown is not None:
-            self._espocrm = looks.look_espocrm(shown, self._espocrm)
+            self.view.showed(shown)
 
     async def remember_looks(self) -> None:
-        """Seen is renewed by every look, whatever became of the run (§1)."""
-        if self._finished:
-            return
-        for side, seen in ((Side.ESPOCRM, self._espocrm), (Side.ADVOWARE, self._advoware)):
-            if seen is not None:
-                await self._store.looked(self._person.espocrm_id, side, seen)
-        still = self.situation.case.pending if hasattr(self, "situation") else self._case.pending
-        back = [mark for mark in self._case.pending if mark not in still]
-        if back:
-            await self._store.forget_pending(self._person.espocrm_id, back)
+        """Unless the end of the run has done so."""
+        if not self._finished:
+            await self.view.remember_looks()
 
 
 def _unwritten(made: Plan) -> Event:

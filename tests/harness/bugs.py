@@ -607,7 +607,7 @@ _bug(
 )
 _bug(
     "what was read long ago is written over",
-    "daemon.sync:_Sync._is_too_old",
+    "daemon.view:View.is_too_old",
     _always(value=False),
     likely=("saved_while_advoware_answers_slowly",),
 )
@@ -710,10 +710,8 @@ BUGS["a write is journalled when it was answered"] = Bug(
     crashes="item_edited_and_then_the_row",
     also=(("daemon.apply:_Round._end", _ends_unjournalled),),
 )
-_bug(
-    "Advoware is not read after it was written", "daemon.sync:_Sync._read_advoware", lambda r: _nothing_async
-)
-_bug("EspoCRM is not read after it was written", "daemon.sync:_Sync._read_espocrm", lambda r: _nothing_async)
+_bug("Advoware is not read after it was written", "daemon.view:View.read_advoware", lambda r: _nothing_async)
+_bug("EspoCRM is not read after it was written", "daemon.view:View.read_espocrm", lambda r: _nothing_async)
 _bug(
     "what the policy decided is written down at the end",
     "daemon.sync:_Sync._note_decisions",

@@ -89,7 +89,9 @@ class Applier:
             outcome = Outcome.REFUSED
             _explain_refusal(refusal, command, writes, done)
         except Modified:
-            outcome, done.modified = Outcome.REFUSED, True
+            # certainly without effect, and an operator's wish has one attempt only
+            wished = any(change.variant is Variant.WISH for change in command.changes)
+            outcome, done.modified = Outcome.NOT_SENT if wished else Outcome.REFUSED, True
         except UnknownOutcome:
             outcome, done.unknown = Outcome.UNKNOWN, True
         except SideTrouble:

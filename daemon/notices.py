@@ -96,6 +96,12 @@ _TEXTS = {
         "Ein Eintrag sollte auf seinen früheren Stand gebracht werden, zeigte aber inzwischen etwas anderes. Bitte den"
         " Eintrag prüfen und, wenn nötig, von Hand berichtigen; der frühere Wert steht im Verlauf (kommsync history).",
     ),
+    "wish_failed": Text(
+        "Eine Rücknahme ist vielleicht nicht angekommen",
+        "Ein Eintrag sollte auf seinen früheren Stand gebracht werden; die Änderung wurde abgelehnt oder nie"
+        " bestätigt, und der frühere Wert ist nicht zu sehen. Bitte den Eintrag prüfen und, wenn nötig, von Hand"
+        " berichtigen; der frühere Wert steht im Verlauf (kommsync history).",
+    ),
     "readonly_field": Text(
         "Die Art eines Eintrags weicht ab",
         "Die Art (Büro, Mobil, Fax, privat) wurde in EspoCRM geändert; Advoware lässt sie nicht ändern. Bitte den"

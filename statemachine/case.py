@@ -208,7 +208,7 @@ class Notice:
 @dataclass(frozen=True, slots=True)
 class Wish:
     """A change that an operator asked for (undo): planned like a human edit on ``side``. ``value`` None: empty it.
-    ``link_key`` None: a new entry."""
+    ``link_key`` None: a new entry. ``type``, ``opt_out``, ``invalid``: what the value had in EspoCRM."""
 
     id: int
     side: Side
@@ -219,6 +219,8 @@ class Wish:
     komm_kz: int = 0
     bemerkung: str = ""
     expected: str | None = None
+    opt_out: bool = False
+    invalid: bool = False
 
 
 @dataclass(frozen=True, slots=True)

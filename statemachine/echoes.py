@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from statemachine import marker
+from statemachine import effects, marker
 from statemachine.case import Outcome, Variant, Write
 from statemachine.model import Item, Kind, Kommunikation, Side
 from statemachine.situation import Situation, subject
@@ -20,7 +20,10 @@ _UNKNOWN = (Outcome.UNKNOWN, None)
 def late_put(row: Kommunikation, situation: Situation) -> bool:
     """The row shows exactly what a PUT of unknown outcome would have made of it."""
     return any(
-        write.advoware_id == row.id and _shows(row, write) and _is_late(write)
+        write.advoware_id == row.id
+        and _shows(row, write)
+        and _is_late(write)
+        and not effects.had_come(write, situation)
         for write in _recent(situation, situation.rules.late_effect)
     )
 
@@ -99,6 +102,11 @@ def _came(write: Write) -> bool:
     return write.outcome is Outcome.DONE or (write.outcome in _UNKNOWN and write.settled)
 
 
+def _counts(write: Write) -> bool:
+    """An operator's wish counts as soon as it may have had its effect: his word stands against any older form."""
+    return _came(write) or (write.variant is Variant.WISH and write.outcome in _UNKNOWN)
+
+
 def _shows(row: Kommunikation, write: Write) -> bool:
     return (
         write.side is Side.ADVOWARE
@@ -117,7 +125,7 @@ def _is_late(write: Write) -> bool:
 
 def _restored_since(write: Write, situation: Situation) -> bool:
     """It was written again already (the second time is somebody's will), or an operator wanted the old state back."""
-    since = (w for w in situation.case.writes if w.id > write.id and w.side is write.side and _came(w))
+    since = (w for w in situation.case.writes if w.id > write.id and w.side is write.side and _counts(w))
     if write.side is Side.ADVOWARE:
         again = (Variant.RESTORE, Variant.WISH)
         return any(w.variant in again and w.advoware_id == write.advoware_id for w in since)
@@ -129,7 +137,7 @@ def _restored_since(write: Write, situation: Situation) -> bool:
 
 
 def _removed_again(write: Write, item: Item, situation: Situation) -> bool:
-    since = (w for w in situation.case.writes if w.id > write.id and w.side is Side.ESPOCRM and _came(w))
+    since = (w for w in situation.case.writes if w.id > write.id and w.side is Side.ESPOCRM and _counts(w))
     return any(
         (w.variant is Variant.RESTORE and w.before is not None and w.before.value == item.value)
         or (w.variant is Variant.WISH and w.after is not None and w.after.value == item.value)

@@ -161,7 +161,23 @@ def _may_come_late(write: Write, situation: Situation) -> bool:
     before, after = _value(write.before, write, situation), _value(write.after, write, situation)
     values = (link.value for link in situation.case.base.links if link.key == write.link_key)
     waits = any(situation.canonical(value, write.kind) == before for value in values)
-    return waits and before != after and write.at >= situation.now - situation.rules.late_effect
+    recent = write.at >= situation.now - situation.rules.late_effect
+    return waits and before != after and recent and not had_come(write, situation)
+
+
+def had_come(write: Write, situation: Situation) -> bool:
+    """A later write of ours took the entry away from the value that only this one can have brought there: so it had
+    its effect, and does not have it a second time."""
+    given = _value(write.after, write, situation)
+    for later in (w for w in situation.case.writes if w.id > write.id):
+        before, after = _value(later.before, later, situation), _value(later.after, later, situation)
+        tried_again = later.outcome not in (Outcome.NOT_SENT, Outcome.REFUSED) and after == given
+        if tried_again and later.side is write.side and target(later) == target(write):
+            return False
+        same_entry = write.link_key is not None and later.link_key == write.link_key
+        if same_entry and later.outcome is Outcome.DONE and before == given != after:
+            return True
+    return False
 
 
 def _no_item_effect(write: Write, later: Write | None, situation: Situation) -> bool:

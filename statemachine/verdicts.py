@@ -87,8 +87,10 @@ class Verdicts:
     def _carried_out(self, decision: Decision) -> bool:
         """An earlier run did it and could not say so any more (a crash, an outage), whatever was done since."""
         conflict = decision.conflict
-        if conflict.emptied is None and (decision.keep is Keep.BOTH or conflict.link_key is None):
+        if conflict.emptied is None and conflict.link_key is None:
             return False
+        if conflict.emptied is None and decision.keep is Keep.BOTH:
+            return self._are_both_agreed(conflict)
         if any(_overwrote(write, decision) for write in self._s.case.writes):
             return True
         wanted = conflict.espocrm if decision.keep is Keep.ESPOCRM else conflict.advoware
@@ -96,6 +98,14 @@ class Verdicts:
             self._s.canonical(link.value, link.kind) == self._s.canonical(wanted, link.kind)
             for link in self._draft.base.links
             if link.key == conflict.link_key
+        )
+
+    def _are_both_agreed(self, conflict: Conflict) -> bool:
+        """The old link is dissolved; each value has one of its own now."""
+        of, links = self._s.canonical, self._draft.base.links
+        values = [value for value in (conflict.espocrm, conflict.advoware) if value is not None]
+        return all(
+            any(of(value, link.kind) == of(link.value, link.kind) for link in links) for value in values
         )
 
     def _left_over(self) -> list[Decision]:

@@ -13,7 +13,7 @@ from typing import Any
 
 from daemon.admin.chains import Chain, chains, value_of
 from daemon.admin.desk import OPERATOR, tracked
-from daemon.admin.undo import anew
+from daemon.admin.undo import anew, back
 from daemon.outside import Outside
 from statemachine.case import Case, Wish, Write
 from statemachine.model import Link, Side
@@ -112,8 +112,7 @@ def _lines(espocrm_id: str, bet_nr: int, chain: Chain, case: Case, region: str) 
     first = chain.first
     shown = link.value if first.side is Side.ESPOCRM else link.rows[0].tlf
     then = value_of(first.before) or None
-    type_ = first.before.type if first.before else None
-    wish = Wish(0, first.side, first.kind, link.key, then, type=type_, expected=shown)
+    wish = back(first, first.before, link.key, shown)
     does = "put back" if then else "taken away"
     yield Line(espocrm_id, bet_nr, first.side, first.kind.value, shown, then, does, wish=wish)
 

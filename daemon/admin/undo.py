@@ -53,19 +53,24 @@ def _wish(write: Write, base: Base, region: str) -> tuple[Wish, str]:
         )
     key, shown = link.key, _as_shown(write, link)
     if not _value(before):
-        return Wish(0, write.side, write.kind, key, None, expected=shown), "the value is taken away"
-    value = _value(before)
-    type_ = before.type if before else None
-    return Wish(
-        0, write.side, write.kind, key, value, type=type_, expected=shown
-    ), "the old value is put back"
+        return back(write, None, key, shown), "the value is taken away"
+    return back(write, before, key, shown), "the old value is put back"
+
+
+def back(write: Write, before: Shown | None, key: str, shown: str) -> Wish:
+    """The entry shows ``before`` again, or nothing."""
+    if before is None or not before.value:
+        return Wish(0, write.side, write.kind, key, None, expected=shown)
+    flags = (bool(before.opt_out), bool(before.invalid))
+    return Wish(0, write.side, write.kind, key, before.value, before.type, 0, "", shown, *flags)
 
 
 def anew(write: Write, before: Shown) -> Wish:
-    """A new entry like the one that this write emptied, with its kind, type and user text."""
+    """A new entry like the one that this write emptied, with its kind, type, flags and user text."""
     known = (write.after.komm_kz if write.after else 0) or before.komm_kz
+    flags = (bool(before.opt_out), bool(before.invalid))
     return Wish(
-        0, write.side, write.kind, None, before.value, before.type, known, before.bemerkung
+        0, write.side, write.kind, None, before.value, before.type, known, before.bemerkung, None, *flags
     )  # fmt: skip
 
 

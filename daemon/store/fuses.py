@@ -23,6 +23,11 @@ _OF_PERSON = (
 COUNTED = (
     "SELECT count(*) FROM vanished WHERE side = ? AND hold IN ('pending', 'held', 'carried') AND since > ?"
 )
+#: Allowed, and its link is still there: the process died, or the side went away, before it was sent.
+_UNDONE = (
+    "hold = 'carried' AND EXISTS (SELECT 1 FROM links WHERE links.espocrm_id = vanished.espocrm_id"
+    " AND links.bet_nr = vanished.bet_nr AND links.key = vanished.link_key)"
+)
 UNDECIDED = "SELECT count(*) FROM vanished WHERE side = ? AND hold IN ('pending', 'held')"
 _ONE = "espocrm_id = ? AND bet_nr = ? AND link_key = ? AND side = ? AND base_value = ?"
 
@@ -86,11 +91,12 @@ def _blow_if_too_many(turn: Turn, side: Side, guard: GuardLimits, since: float) 
 
 
 def blow(turn: Turn, side: Side, fuse: Fuse, reason: str) -> None:
-    """What waits for confirmation is held from now on. A fuse that is blown for everything stays so."""
+    """What waits for confirmation, or was allowed and is not done, is held from now on. A fuse that is blown for
+    everything stays so."""
     if state(turn, side) is Fuse.EVERYTHING:
         return
     _set(turn, side, fuse, reason)
-    turn.do("UPDATE vanished SET hold = 'held' WHERE side = ? AND hold = 'pending'", side)
+    turn.do(f"UPDATE vanished SET hold = 'held' WHERE side = ? AND (hold = 'pending' OR {_UNDONE})", side)  # noqa: S608
 
 
 def _set(turn: Turn, side: Side, fuse: Fuse, reason: str) -> None:

@@ -23,14 +23,20 @@ class StoredNotice:
     task_id: str | None = None
 
 
+_WISH_TOLD_SECONDS = 7 * 86400.0
 _COLUMNS = "id, espocrm_id, bet_nr, cause, topic, detail, task_id"
 TO_OPEN = f"SELECT {_COLUMNS} FROM notices WHERE wanted = 1 AND task_id IS NULL ORDER BY id LIMIT ?"  # noqa: S608
 TO_CLOSE = f"SELECT {_COLUMNS} FROM notices WHERE wanted = 0 ORDER BY id LIMIT ?"  # noqa: S608 - ours
 
 
 def replace_all(turn: Turn, espocrm_id: str, bet_nr: int, notices: Sequence[Notice]) -> None:
-    """What a run still wants. What it no longer wants stays until its Task is closed."""
-    turn.do("UPDATE notices SET wanted = 0 WHERE espocrm_id = ?", espocrm_id)
+    """What a run still wants. What it no longer wants stays until its Task is closed. Of a wish that came to nothing no
+    later run knows, so that is told for some time."""
+    turn.do(
+        "UPDATE notices SET wanted = 0 WHERE espocrm_id = ? AND NOT (cause LIKE 'wish:%' AND since > ?)",
+        espocrm_id,
+        turn.now - _WISH_TOLD_SECONDS,
+    )
     for one in notices:
         want(turn, espocrm_id, bet_nr, one)
     turn.do("DELETE FROM notices WHERE espocrm_id = ? AND wanted = 0 AND task_id IS NULL", espocrm_id)

@@ -16,7 +16,7 @@ from daemon.outside import open_outside
 from daemon.simulators import people
 from daemon.simulators.advoware import AdvowareWorld
 from daemon.simulators.advoware_rows import Row
-from daemon.simulators.espocrm import EspoWorld
+from daemon.simulators.espocrm import EspoWorld, mail, phone
 from daemon.simulators.people import Pair
 from daemon.simulators.wire import JsonObject
 from statemachine.model import Side
@@ -27,6 +27,8 @@ from tests.daemon.wires import Middling, WorldWire
 PEOPLE = 30
 #: Longer than the overlap and the settle time, so that every look is ripe.
 LATER = 30.0
+
+OFFICE, OTHER, MOBILE = "+493023125001", "+493023125002", "+491713920001"
 
 
 @dataclass
@@ -89,6 +91,22 @@ class House:
             lastName="Muster", betnr=bet_nr, phones=list(phones), mails=list(mails)
         )
         return Pair(espocrm_id, bet_nr)
+
+    async def synced(self, place: int = 0) -> Pair:
+        """Somebody in sync with one number and one address, both his own."""
+        address = f"alt{place or ''}@example.de"
+        number = f"+49302312{5001 + place * 10}"
+        tlf = "030/23125-001" if place == 0 else number
+        office = phone(number, "Office", primary=True)
+        pair = self.new([(1, tlf), (4, address)], [office], [mail(address, primary=True)])
+        await self.look()
+        assert await self.state(pair) == ("clean", "")
+        return pair
+
+    def edit_both(self, pair: Pair) -> None:
+        """The same number, differently on each side."""
+        self.advoware.edit_row(self.row(pair, "030/23125-001").id, tlf="030/23125-009")
+        self.espo.edit_person(pair.espocrm_id, phones=[phone(OTHER, "Office", primary=True)])
 
     def phones(self, pair: Pair) -> list[tuple[str, str]]:
         """(type, number) in EspoCRM, sorted."""

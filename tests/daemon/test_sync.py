@@ -17,10 +17,8 @@ from daemon.transport import Lost
 from statemachine.case import Case, Keep
 from statemachine.model import Side
 from statemachine.status import stamp
-from tests.daemon.house import House, house
+from tests.daemon.house import MOBILE, OFFICE, OTHER, House, house
 from tests.daemon.wires import WorldWire, json_answer
-
-OFFICE, OTHER, MOBILE = "+493023125001", "+493023125002", "+491713920001"
 
 
 async def test_a_first_sync_pairs_equal_values_and_adds_the_rest_to_the_other_side(tmp_path: Path) -> None:
@@ -37,7 +35,7 @@ async def test_a_first_sync_pairs_equal_values_and_adds_the_rest_to_the_other_si
 
 async def test_an_edit_on_either_side_reaches_the_other(tmp_path: Path) -> None:
     async with house(tmp_path, 0) as firm:
-        pair = await _synced(firm)
+        pair = await firm.synced()
         firm.advoware.edit_row(firm.row(pair, "030/23125-001").id, tlf="030/23125-002")
         firm.espo.edit_person(pair.espocrm_id, mails=[mail("neu@example.de", primary=True)])
         await firm.look()
@@ -47,7 +45,7 @@ async def test_an_edit_on_either_side_reaches_the_other(tmp_path: Path) -> None:
 
 async def test_a_deletion_needs_a_second_look_and_becomes_a_slot_that_is_used_again(tmp_path: Path) -> None:
     async with house(tmp_path, 0) as firm:
-        pair = await _synced(firm)
+        pair = await firm.synced()
         row = firm.row(pair, "alt@example.de")
         firm.espo.edit_person(pair.espocrm_id, mails=[])
         await firm.poll()
@@ -64,7 +62,7 @@ async def test_a_deletion_needs_a_second_look_and_becomes_a_slot_that_is_used_ag
 
 async def test_a_clock_that_is_set_ahead_makes_no_second_look(tmp_path: Path) -> None:
     async with house(tmp_path, 0) as firm:
-        pair = await _synced(firm)
+        pair = await firm.synced()
         firm.espo.edit_person(pair.espocrm_id, mails=[])
         await firm.poll()
         await firm._work()
@@ -77,7 +75,7 @@ async def test_a_clock_that_is_set_ahead_makes_no_second_look(tmp_path: Path) ->
 
 async def test_a_clock_that_is_set_during_a_run_postpones_it(tmp_path: Path) -> None:
     async with house(tmp_path, 0) as firm:
-        pair = await _synced(firm)
+        pair = await firm.synced()
         firm.advoware.edit_row(firm.row(pair, "030/23125-001").id, tlf="030/23125-002")
         await firm.sweep()
 
@@ -107,7 +105,7 @@ async def test_a_whole_list_between_two_short_ones_starts_the_looks_anew(
 ) -> None:
     """§9: whoever looked, what was there again has been missing once only."""
     async with house(tmp_path, 0) as firm:
-        pair = await _synced(firm)
+        pair = await firm.synced()
         wire, shows_less = firm.wires[Side.ADVOWARE], _short_lists(firm, pair)
         wire.fault = shows_less
         await firm.sweep()
@@ -127,7 +125,7 @@ async def test_a_whole_look_that_ends_while_a_second_short_one_is_taken_makes_it
 ) -> None:
     """§9: the sweep asked before this run began to look, and was answered after the run had read what was pending."""
     async with house(tmp_path, 0) as firm:
-        pair = await _synced(firm)
+        pair = await firm.synced()
         firm.wires[Side.ADVOWARE].fault = _short_lists(firm, pair)
         await firm.sweep()
         await firm._work()
@@ -148,7 +146,7 @@ async def test_a_whole_look_that_ends_while_a_second_short_one_is_taken_makes_it
 
 async def test_a_row_deleted_physically_in_advoware_does_not_come_back(tmp_path: Path) -> None:
     async with house(tmp_path, 0) as firm:
-        pair = await _synced(firm)
+        pair = await firm.synced()
         firm.advoware.delete_row(firm.row(pair, "030/23125-001").id)
         await firm.look()
         assert firm.phones(pair) == []
@@ -157,8 +155,8 @@ async def test_a_row_deleted_physically_in_advoware_does_not_come_back(tmp_path:
 
 async def test_a_conflict_waits_for_a_human_and_his_decision_is_carried_out(tmp_path: Path) -> None:
     async with house(tmp_path, 0, SYNC__CONFLICT_POLICY="manual") as firm:
-        pair = await _synced(firm)
-        _edit_both(firm, pair)
+        pair = await firm.synced()
+        firm.edit_both(pair)
         await firm.look()
         assert await firm.state(pair) == ("conflict", "edit_edit")
         assert firm.phones(pair) == [("Office", OTHER)]
@@ -171,8 +169,8 @@ async def test_a_conflict_waits_for_a_human_and_his_decision_is_carried_out(tmp_
 
 async def test_both_keeps_each_value_as_an_entry_of_its_own(tmp_path: Path) -> None:
     async with house(tmp_path, 0, SYNC__CONFLICT_POLICY="manual") as firm:
-        pair = await _synced(firm)
-        _edit_both(firm, pair)
+        pair = await firm.synced()
+        firm.edit_both(pair)
         await firm.look()
         (conflict,) = await firm.app.outside.store.open_conflicts()
         await firm.app.outside.store.decide(conflict.conflict.id, Keep.BOTH, "test")
@@ -184,8 +182,8 @@ async def test_both_keeps_each_value_as_an_entry_of_its_own(tmp_path: Path) -> N
 
 async def test_by_policy_espocrm_wins_and_the_losing_value_is_in_the_history(tmp_path: Path) -> None:
     async with house(tmp_path, 0) as firm:
-        pair = await _synced(firm)
-        _edit_both(firm, pair)
+        pair = await firm.synced()
+        firm.edit_both(pair)
         await firm.look()
         assert firm.rows(pair)[0] == (1, OTHER)
         history = await firm.app.outside.store.history(pair.bet_nr)
@@ -195,7 +193,7 @@ async def test_by_policy_espocrm_wins_and_the_losing_value_is_in_the_history(tmp
 async def test_a_shortened_marker_teaches_the_length_and_leaves_the_users_text(tmp_path: Path) -> None:
     async with house(tmp_path, 0) as firm:
         firm.advoware.manners.bemerkung_max = 20
-        pair = await _synced(firm)
+        pair = await firm.synced()
         firm.advoware.edit_row(
             firm.row(pair, "alt@example.de").id, tlf="ganz-neu@example.de", bemerkung="Zentrale"
         )
@@ -206,7 +204,7 @@ async def test_a_shortened_marker_teaches_the_length_and_leaves_the_users_text(t
 
 async def test_a_value_that_advoware_shortens_is_taken_back_and_named_unsyncable(tmp_path: Path) -> None:
     async with house(tmp_path, 0) as firm:
-        pair = await _synced(firm)
+        pair = await firm.synced()
         firm.advoware.manners.tlf_max = 16
         long = "eine.lange.adresse@example.de"
         firm.espo.edit_person(pair.espocrm_id, mails=[mail(long, primary=True)])
@@ -218,7 +216,7 @@ async def test_a_value_that_advoware_shortens_is_taken_back_and_named_unsyncable
 
 async def test_a_value_that_advoware_refuses_never_makes_the_rest_fail(tmp_path: Path) -> None:
     async with house(tmp_path, 0) as firm:
-        pair = await _synced(firm)
+        pair = await firm.synced()
         firm.advoware.manners.tlf_max, firm.advoware.manners.too_long = 16, "refuse"
         firm.espo.edit_person(
             pair.espocrm_id,
@@ -232,7 +230,7 @@ async def test_a_value_that_advoware_refuses_never_makes_the_rest_fail(tmp_path:
 
 async def test_a_fuse_holds_every_deletion_until_somebody_decides(tmp_path: Path) -> None:
     async with house(tmp_path, 0, GUARD__MAX_DELETIONS="2", SYNC__EMPTY_SIDE="confirm") as firm:
-        pairs = [await _synced(firm, place) for place in range(4)]
+        pairs = [await firm.synced(place) for place in range(4)]
         for pair in pairs:
             firm.espo.edit_person(pair.espocrm_id, mails=[])
         await firm.look()
@@ -245,7 +243,7 @@ async def test_a_fuse_holds_every_deletion_until_somebody_decides(tmp_path: Path
 
 async def test_rejected_deletions_are_written_back(tmp_path: Path) -> None:
     async with house(tmp_path, 0, GUARD__MAX_DELETIONS="2", SYNC__EMPTY_SIDE="confirm") as firm:
-        pairs = [await _synced(firm, place) for place in range(4)]
+        pairs = [await firm.synced(place) for place in range(4)]
         for pair in pairs:
             firm.espo.edit_person(pair.espocrm_id, mails=[])
         await firm.look()
@@ -258,7 +256,7 @@ async def test_rejected_deletions_are_written_back(tmp_path: Path) -> None:
 
 async def test_an_emptied_side_waits_for_a_human(tmp_path: Path) -> None:
     async with house(tmp_path, 0) as firm:
-        pair = await _synced(firm)
+        pair = await firm.synced()
         firm.espo.edit_person(pair.espocrm_id, mails=[], phones=[])
         await firm.look()
         assert await firm.state(pair) == ("conflict", "side_emptied")
@@ -271,7 +269,7 @@ async def test_an_emptied_side_waits_for_a_human(tmp_path: Path) -> None:
 
 async def test_a_record_that_is_gone_ends_the_tracking_and_leaves_advoware_alone(tmp_path: Path) -> None:
     async with house(tmp_path, 0) as firm:
-        pair = await _synced(firm)
+        pair = await firm.synced()
         firm.espo.delete_person(pair.espocrm_id)
         await firm.look()
         await firm.look()
@@ -286,7 +284,7 @@ async def test_a_record_that_is_gone_ends_the_tracking_and_leaves_advoware_alone
 
 async def test_a_beteiligter_that_advoware_does_not_know_is_given_up_and_named(tmp_path: Path) -> None:
     async with house(tmp_path, 0) as firm:
-        pair = await _synced(firm)
+        pair = await firm.synced()
         firm.advoware.delete_person(pair.bet_nr)
         await firm.look()
         await firm.look()
@@ -297,7 +295,7 @@ async def test_a_beteiligter_that_advoware_does_not_know_is_given_up_and_named(t
 
 async def test_two_records_with_one_betnr_are_not_written_until_one_is_left(tmp_path: Path) -> None:
     async with house(tmp_path, 0) as firm:
-        pair = await _synced(firm)
+        pair = await firm.synced()
         twin = firm.espo.create_person(
             lastName="Doppelt", betnr=pair.bet_nr, phones=[phone(OTHER, "Office")], mails=[]
         )
@@ -326,7 +324,7 @@ async def test_nobody_is_synced_before_everybody_was_listed_once(tmp_path: Path)
 
 async def test_a_betnr_that_changed_asks_before_anything_is_written(tmp_path: Path) -> None:
     async with house(tmp_path, 0) as firm:
-        pair = await _synced(firm)
+        pair = await firm.synced()
         other = firm.advoware.add_person("Andere")
         firm.advoware.add_row(other, 1, "030 23125444")
         firm.espo.edit_person(pair.espocrm_id, betnr=other)
@@ -341,7 +339,7 @@ async def test_a_betnr_that_changed_asks_before_anything_is_written(tmp_path: Pa
 
 async def test_a_failure_is_shown_in_espocrm_and_taken_back_when_it_heals(tmp_path: Path) -> None:
     async with house(tmp_path, 0) as firm:
-        pair = await _synced(firm)
+        pair = await firm.synced()
         firm.advoware.delete_person(pair.bet_nr)
         await firm.look()
         await firm.look()
@@ -355,7 +353,7 @@ async def test_a_failure_is_shown_in_espocrm_and_taken_back_when_it_heals(tmp_pa
 async def test_a_record_that_is_missed_once_closes_no_notice(tmp_path: Path) -> None:
     """§11: closed when settled; one look without the record settles nothing."""
     async with house(tmp_path, 0) as firm:
-        pair = await _synced(firm)
+        pair = await firm.synced()
         firm.advoware.add_row(pair.bet_nr, 1, "siehe Akte")
         firm.advoware.add_row(pair.bet_nr, 1, "", "[ESPOCRM-SLOT:1]")
         await firm.look()
@@ -375,7 +373,7 @@ async def test_a_record_that_is_missed_once_closes_no_notice(tmp_path: Path) -> 
 async def test_a_beteiligter_that_is_back_in_advoware_is_found_by_the_sweep(tmp_path: Path) -> None:
     """Nothing about it has changed, so no look would show a change; nobody waits a day for the reset."""
     async with house(tmp_path, 0) as firm:
-        pair = await _synced(firm)
+        pair = await firm.synced()
         wire = firm.wires[Side.ADVOWARE]
         wire.fault = lambda r: json_answer([]) if r.url.endswith(f"/{pair.bet_nr}") else None
         await firm.look()
@@ -390,7 +388,7 @@ async def test_a_beteiligter_that_is_back_in_advoware_is_found_by_the_sweep(tmp_
 async def test_who_is_given_up_after_the_last_attempt_shows_it_in_espocrm(tmp_path: Path) -> None:
     """§11: failed with the next attempt, then permanently failed with the reset."""
     async with house(tmp_path, 0, SYNC__RETRY_SCHEDULE_SECONDS="[60]") as firm:
-        pair = await _synced(firm)
+        pair = await firm.synced()
         store, clock = firm.app.outside.store, firm.clock
         sick = json_answer({"kommunikation": 7})
         firm.wires[Side.ADVOWARE].fault = lambda r: (
@@ -412,7 +410,7 @@ async def test_who_is_given_up_after_the_last_attempt_shows_it_in_espocrm(tmp_pa
 async def test_a_record_that_is_always_said_to_be_modified_fails(tmp_path: Path) -> None:
     """States: 409 repeatedly."""
     async with house(tmp_path, 0) as firm:
-        pair = await _synced(firm)
+        pair = await firm.synced()
         firm.advoware.edit_row(firm.row(pair, "030/23125-001").id, tlf="030/23125-002")
         modified = json_answer({}, 409, X_Status_Reason="modified")
         wire = firm.wires[Side.ESPOCRM]
@@ -431,7 +429,7 @@ async def test_a_record_that_is_always_said_to_be_modified_fails(tmp_path: Path)
 async def test_our_own_status_is_nobodys_edit(tmp_path: Path) -> None:
     """§5, type change: the record was not edited, so a type that moved is that of a shared value."""
     async with house(tmp_path, 0) as firm:
-        pair = await _synced(firm)
+        pair = await firm.synced()
         firm.espo.edit_person(pair.espocrm_id, syncStatus="failed")
         await firm.look()
         assert firm.espo.person(pair.espocrm_id)["syncStatus"] == "clean"
@@ -444,34 +442,16 @@ async def test_our_own_status_is_nobodys_edit(tmp_path: Path) -> None:
 
 async def test_a_users_request_for_a_sync_is_answered_on_the_record(tmp_path: Path) -> None:
     async with house(tmp_path, 0) as firm:
-        pair = await _synced(firm)
+        pair = await firm.synced()
         firm.espo.edit_person(pair.espocrm_id, syncStatus="dirty")
         await firm.look()
         assert firm.espo.person(pair.espocrm_id)["syncStatus"] == "clean"
 
 
-def _edit_both(firm: House, pair) -> None:  # type: ignore[no-untyped-def]
-    firm.advoware.edit_row(firm.row(pair, "030/23125-001").id, tlf="030/23125-009")
-    firm.espo.edit_person(pair.espocrm_id, phones=[phone(OTHER, "Office", primary=True)])
-
-
-async def _synced(firm: House, place: int = 0):  # type: ignore[no-untyped-def]
-    """Somebody in sync with one number and one address, both his own."""
-    address = f"alt{place or ''}@example.de"
-    number = f"+49302312{5001 + place * 10}"
-    tlf = "030/23125-001" if place == 0 else number
-    pair = firm.new(
-        [(1, tlf), (4, address)], [phone(number, "Office", primary=True)], [mail(address, primary=True)]
-    )
-    await firm.look()
-    assert await firm.state(pair) == ("clean", "")
-    return pair
-
-
 async def test_a_side_that_empties_step_by_step_waits_until_each_step_was_seen_twice(tmp_path: Path) -> None:
     """§9: before it is known that the last entry is gone, too, the first one's deletion is not carried out."""
     async with house(tmp_path, 0) as firm:
-        pair = await _synced(firm)
+        pair = await firm.synced()
         firm.espo.edit_person(pair.espocrm_id, mails=[])
         await firm.poll()
         await firm._work()
@@ -490,7 +470,7 @@ async def test_what_an_answer_showed_that_took_long_is_looked_at_again_before_it
 ) -> None:
     """§8, §13: an answer shows how it was when it was asked for, and staff went on meanwhile."""
     async with house(tmp_path, 0, SYNC__CONFLICT_POLICY="manual") as firm:
-        pair = await _synced(firm)
+        pair = await firm.synced()
         row, wire = firm.row(pair, "030/23125-001"), firm.wires[Side.ADVOWARE]
         firm.espo.edit_person(pair.espocrm_id, phones=[phone(OTHER, "Office", primary=True)])
         slow = [lambda: firm.advoware.edit_row(row.id, tlf="030/23125-009")]
@@ -502,11 +482,11 @@ async def test_what_an_answer_showed_that_took_long_is_looked_at_again_before_it
 
 async def test_where_all_answers_take_long_the_second_one_must_do(tmp_path: Path) -> None:
     async with house(tmp_path, 0) as firm:
-        pair = await _synced(firm)
+        pair = await firm.synced()
         for side in Side:
             wire = firm.wires[side]
             wire.fault = lambda r, wire=wire: _slowly(firm, wire, r, [lambda: None] * 99)  # type: ignore[misc]
-        _edit_both(firm, pair)
+        firm.edit_both(pair)
         firm.espo.edit_person(pair.espocrm_id, mails=[mail("neu@example.de", primary=True)])
         await firm.look()
         assert await firm.state(pair) == ("clean", "")
@@ -516,7 +496,7 @@ async def test_where_all_answers_take_long_the_second_one_must_do(tmp_path: Path
 async def test_an_array_that_changed_though_nobody_saved_is_looked_at_again(tmp_path: Path) -> None:
     """§8: no list will name the record again, so a truncated answer would hide an entry that is not linked yet."""
     async with house(tmp_path, 0, ESPOCRM__WRITE_STATUS_FIELDS="false") as firm:
-        pair = await _synced(firm)
+        pair = await firm.synced()
         both = [phone(OFFICE, "Office", primary=True), phone(MOBILE, "Mobile")]
         firm.espo.edit_person(pair.espocrm_id, phones=both)
         advoware, espocrm = firm.wires[Side.ADVOWARE], firm.wires[Side.ESPOCRM]
@@ -553,7 +533,7 @@ def _slowly(firm: House, wire: WorldWire, request: Request, meanwhile: list[Call
 async def test_what_both_sides_agreed_on_is_known_whatever_becomes_of_the_run(tmp_path: Path) -> None:
     """§8: the base advances link by link; a write of another entry that did not come off must not hold it back."""
     async with house(tmp_path, 0, SYNC__CONFLICT_POLICY="manual") as firm:
-        pair = await _synced(firm)
+        pair = await firm.synced()
         row, wire = firm.row(pair, "030/23125-001"), firm.wires[Side.ADVOWARE]
         firm.advoware.edit_row(row.id, tlf="030/23125-002")
         firm.espo.edit_person(
@@ -578,7 +558,7 @@ async def test_who_is_saved_again_and_again_keeps_his_lag(tmp_path: Path) -> Non
     """A number waits for a quiet moment that never comes: nothing is written, so the lag alert must tell (no stall is
     silent). Before, every look that was put off began the clock anew."""
     async with house(tmp_path, 0) as firm:
-        pair = await _synced(firm)
+        pair = await firm.synced()
         firm.advoware.edit_row(firm.row(pair, "030/23125-001").id, tlf="030/23125-002")
         began = firm.clock.now()
         for turn in range(20):
@@ -596,7 +576,7 @@ async def test_who_is_saved_again_and_again_keeps_his_lag(tmp_path: Path) -> Non
 
 async def test_a_deletion_that_waits_for_its_second_look_is_no_lag(tmp_path: Path) -> None:
     async with house(tmp_path, 0) as firm:
-        pair = await _synced(firm)
+        pair = await firm.synced()
         firm.espo.edit_person(pair.espocrm_id, mails=[])
         await firm.poll()
         await firm._work()
@@ -609,7 +589,7 @@ async def test_an_answer_from_before_our_own_write_does_not_say_that_it_was_igno
     """§8: what is not there after a write has not been taken; if somebody then takes the value away before the next
     look, it would be given again as if it had never come."""
     async with house(tmp_path, 0, SYNC__STALE_FORM_SECONDS="0") as firm:
-        pair = await _synced(firm)
+        pair = await firm.synced()
         firm.advoware.add_row(pair.bet_nr, 3, MOBILE)
         old = _older_answers(firm.wires[Side.ESPOCRM], times=1)
         await firm.sweep()
@@ -677,7 +657,7 @@ async def test_half_an_array_is_not_written_back_between_changes_that_are_sent_o
 ) -> None:
     """§8: EspoCRM refuses one of three; the read after the first, sent alone, hides a number that only EspoCRM has."""
     async with house(tmp_path, 0) as firm:
-        pair = await _synced(firm)
+        pair = await firm.synced()
         only_here, refused = "+49302312599", "+491713929999"
         advoware, espocrm = firm.wires[Side.ADVOWARE], firm.wires[Side.ESPOCRM]
         advoware.fault = lambda r: json_answer({}, 400) if only_here in str(r.json) else None

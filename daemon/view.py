@@ -97,12 +97,13 @@ class View:
             self._unsettle()
 
     async def read_what_came_of(self, sent: PutRecord, applied: Applied) -> None:
-        """EspoCRM after a PUT. Whatever it lacks may be half an array, or an answer from before the PUT."""
+        """EspoCRM after a PUT. What the answer lacks may be half an array, or an answer from before the PUT, which must
+        not say that nothing was taken; so it is asked once more."""
         before = self.situation.espocrm
         await self.read_espocrm()
-        if sent.changes and looks.same_entries(before, self.situation.espocrm):
-            await self.read_espocrm()  # nothing of it shows: an answer from before our write must not say so
-        if applied.modified or applied.unknown or self._shows_less_than(sent):
+        if sent.changes and self._shows_less_than(sent, before):
+            await self.read_espocrm()
+        if applied.modified or applied.unknown or self._shows_less_than(sent, before):
             self._unsettle()
 
     def showed(self, record: EspocrmRecord) -> None:
@@ -120,16 +121,17 @@ class View:
         self._asked_again |= {side} if slow else set()
         return slow or now - record.answered_at > FRESH_SECONDS
 
-    def _shows_less_than(self, sent: PutRecord) -> bool:
-        """Changes are sent one by one, and the read after one lacks an item that was sent: it may be half an array, and
-        the next change must not be written over it."""
+    def _shows_less_than(self, sent: PutRecord, before: EspocrmRecord) -> bool:
+        """Whether an entry is missing that was sent, or was there in an array that was not; or nothing has changed."""
         situation = self.situation
-        if not situation.one_at_a_time:
-            return False
+        wanted = (
+            *(before.emails if sent.emails is None else sent.emails),
+            *(before.phones if sent.phones is None else sent.phones),
+        )
         items = ((kind, i.value) for kind in Kind for i in situation.espocrm.items(kind))
         shown = {(kind, situation.canonical(value, kind)) for kind, value in items}
-        wanted = (*(sent.emails or ()), *(sent.phones or ()))
-        return any((item.kind, situation.canonical(item.value, item.kind)) not in shown for item in wanted)
+        lacks = any((item.kind, situation.canonical(item.value, item.kind)) not in shown for item in wanted)
+        return lacks or looks.same_entries(before, situation.espocrm)
 
     def _unsettle(self) -> None:
         """Somebody saved since our read, or it proves nothing: the arrays must settle before we write (§8)."""

@@ -95,7 +95,8 @@ class Admission:
         return True
 
     def rows_settled(self) -> bool:
-        """In a first sync a creation needs a second look at Advoware: its list may have been truncated."""
+        """Whether a second look has shown Advoware's list like this: one alone may have been truncated, and a row that
+        it hides would be created twice."""
         if looks.ROWS in self._s.settled:
             return True
         self._draft.again.append(self._s.now + self._s.rules.settle)

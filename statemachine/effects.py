@@ -17,6 +17,7 @@ from statemachine.commands import shown_item
 from statemachine.model import Kind, Kommunikation, Side
 from statemachine.situation import Situation, subject
 
+_KEEP_THE_VALUE = (Variant.MARKER, Variant.FLAG, Variant.WISH)
 _PART = {Kind.EMAIL: looks.EMAILS, Kind.PHONE: looks.PHONES}
 
 
@@ -153,10 +154,10 @@ def _item_shows(write: Write, situation: Situation) -> bool:
 
 
 def _may_come_late(write: Write, situation: Situation) -> bool:
-    """A new value of an item, or its removal, whose answer never came, while its entry is as it was before: it may show
-    itself now, and is nobody's edit then."""
-    unknown = write.outcome in (Outcome.UNKNOWN, None) and write.side is Side.ESPOCRM
-    if not unknown or write.before is None:
+    """A new value of an entry, or its removal, whose answer never came, while the entry is as it was: it may show
+    itself now, and is nobody's edit then. In Advoware its marker tells, under whatever staff type into that row."""
+    gives = write.side is Side.ESPOCRM or (write.operation == "put" and write.variant not in _KEEP_THE_VALUE)
+    if not gives or write.outcome not in (Outcome.UNKNOWN, None) or write.before is None:
         return False
     before, after = _value(write.before, write, situation), _value(write.after, write, situation)
     values = (link.value for link in situation.case.base.links if link.key == write.link_key)

@@ -6,6 +6,7 @@ written, and at a first sync both are recorded as they are.
 
 from __future__ import annotations
 
+from statemachine import looks
 from statemachine.admission import Admission
 from statemachine.case import Variant, Write
 from statemachine.diff import Change, Difference
@@ -21,12 +22,23 @@ def carry_flags(draft: Draft, admission: Admission) -> None:
     mails = [d for d in draft.diff.differences if d.tie.kind is Kind.EMAIL]
     before = next((d for d in mails if d.tie.link and d.tie.link.primary), None)
     now = next((d for d in mails if d.tie.item and d.tie.item.primary), None)
-    if before is None or now is None:
+    if before is None:
         return
-    if now is not before:
+    if now is None:
+        _wait_for_a_primary(draft, before.tie)
+    elif now is not before:
         _move_in_advoware(draft, admission, before, now)
     elif draft.s.rules.may_write(Side.ESPOCRM):
         _move_in_espocrm(draft, admission, [d.tie for d in mails])
+
+
+def _wait_for_a_primary(draft: Draft, before: Tie) -> None:
+    """Between two statements of a save no address is primary; only a settled read says that none is."""
+    if looks.EMAILS not in draft.s.settled and any(
+        d.tie.item for d in draft.diff.differences if d.tie.kind is Kind.EMAIL
+    ):
+        _still_open(draft, before)
+        draft.again.append(draft.s.now + draft.s.rules.settle)
 
 
 def _move_in_advoware(draft: Draft, admission: Admission, before: Difference, now: Difference) -> None:

@@ -7,11 +7,12 @@ from __future__ import annotations
 
 from statemachine import echoes, kommkz
 from statemachine.admission import Admission
-from statemachine.case import Variant
+from statemachine.case import Outcome, Variant
 from statemachine.diff import Change, Difference
 from statemachine.draft import Draft
 from statemachine.kommkz import KommKz
 from statemachine.model import Item, Kind, Link, Side
+from statemachine.situation import subject
 
 
 class IntoAdvoware:
@@ -56,13 +57,20 @@ class IntoAdvoware:
         problem = self._admission.refuses(Side.ADVOWARE, item.kind, wanted, item.value, d.tie.link)
         if problem is not None:
             return problem
-        if self._draft.base.first and not self._admission.rows_settled():
+        must_settle = self._draft.base.first or self._may_have_a_row(item.kind, wanted)
+        if must_settle and not self._admission.rows_settled():
             return "settling"
         known = d.tie.link.rows[0] if d.tie.link and d.tie.link.rows else None
         new = self._draft.rows.new_of(item, _komm_kz_for(item, d.tie.link), known.text if known else "")
         variant = Variant.RESTORE if d.rewrite_advoware else Variant.VAR1
         self._draft.rows.create(new, variant, d.tie.key, d.tie.gone_rows)
         return None
+
+    def _may_have_a_row(self, kind: Kind, wanted: str) -> bool:
+        """We gave EspoCRM this value without an answer, so it has a row, whatever one list shows."""
+        name, since = subject(Side.ESPOCRM, kind, wanted), self._s.now - self._s.rules.late_effect
+        unanswered = (w for w in self._s.case.writes if w.outcome in (Outcome.UNKNOWN, None))
+        return any(w.gives == name and w.at >= since for w in unanswered)
 
     def _take_out_again(self, d: Difference, item: Item) -> str | None:
         if problem := self._admission.blocked(item.kind):

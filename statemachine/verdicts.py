@@ -9,7 +9,7 @@ from __future__ import annotations
 from statemachine import decide
 from statemachine.case import Conflict, ConflictKind, Decision, Fuse, Keep, Notice, Outcome, Variant, Write
 from statemachine.decide import Action
-from statemachine.diff import Difference
+from statemachine.diff import Change, Difference
 from statemachine.draft import PASSING, Draft, Entry
 from statemachine.model import Base, Side
 from statemachine.rules import Direction
@@ -60,10 +60,12 @@ class Verdicts:
             self._end(verdict, key in held)
         for verdict in self._on_whole:
             touched = (e for e in self._draft.entries if _touched(e, verdict.conflict))
-            self._end(verdict, any(e.problem in PASSING for e in touched))
+            self._end(verdict, any(e.problem is not None for e in touched))
         self._keep_asking()
         for decision in self._left_over():
-            if self._carried_out(decision):
+            if self._is_half_done(decision):
+                self._draft.conflicts.append(self._known(decision.conflict))
+            elif self._carried_out(decision):
                 self._draft.carried_out.append(decision)
             else:
                 self._draft.void.append(decision)
@@ -73,6 +75,18 @@ class Verdicts:
             self._draft.decided.append(verdict)
         elif verdict in self._s.case.decisions and verdict.by != decide.POLICY:
             self._draft.conflicts.append(self._known(verdict.conflict))
+
+    def _is_half_done(self, decision: Decision) -> bool:
+        """It gave a side its entries back, and one of them is not to be seen there: a request without an answer, or a
+        list that was not whole. Until that is known the decision stands."""
+        side = decision.conflict.emptied
+        if side is None or decision not in self._s.case.decisions:
+            return False
+        missing = (e for e in self._draft.entries if e.problem == "pending")
+        gave = any(_overwrote(write, decision) for write in self._s.case.writes)
+        return gave and any(
+            (e.espocrm if side is Side.ESPOCRM else e.advoware) is Change.MISSING for e in missing
+        )
 
     def _keep_asking(self) -> None:
         """An entry that waits for a second look keeps its question: the first look may have been a torn one (§8)."""

@@ -11,7 +11,8 @@ from __future__ import annotations
 from statemachine import marker
 from statemachine.admission import Admission
 from statemachine.case import Notice, Outcome, Variant, Wish, Write
-from statemachine.draft import Draft
+from statemachine.diff import Change
+from statemachine.draft import Draft, change_on
 from statemachine.kommkz import KommKz
 from statemachine.model import Item, Kind, Side
 from statemachine.pairing import Tie
@@ -29,8 +30,10 @@ def _carry(draft: Draft, admission: Admission, wish: Wish) -> bool:
     attempts = [
         w for w in draft.s.case.writes if w.link_key == _name(wish) and w.outcome is not Outcome.NOT_SENT
     ]
-    ties = (d.tie for d in draft.diff.differences)
-    tie = next((tie for tie in ties if tie.link and tie.link.key == wish.link_key), None)
+    found = next((d for d in draft.diff.differences if d.tie.link and d.tie.link.key == wish.link_key), None)
+    if found is not None and change_on(found, wish.side) is Change.MISSING:
+        return False  # one look that does not show it refuses nothing
+    tie = found.tie if found else None
     tried = {write.advoware_id for write in attempts}
     rows = [row for row in tie.rows if row.id not in tried] if tie and wish.side is Side.ADVOWARE else []
     if attempts and not rows:
@@ -65,6 +68,8 @@ def _plan(draft: Draft, admission: Admission, wish: Wish, tie: Tie | None, rows:
         draft.wishes_done.append(wish.id)
         return False
     if wish.side is Side.ADVOWARE:
+        if tie is None and not admission.rows_settled():
+            return False
         _in_advoware(draft, wish, rows)
         return True
     if admission.blocked(wish.kind) is not None:

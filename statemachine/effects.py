@@ -160,8 +160,12 @@ def _may_come_late(write: Write, situation: Situation) -> bool:
     if not gives or write.outcome not in (Outcome.UNKNOWN, None) or write.before is None:
         return False
     before, after = _value(write.before, write, situation), _value(write.after, write, situation)
-    values = (link.value for link in situation.case.base.links if link.key == write.link_key)
-    waits = any(situation.canonical(value, write.kind) == before for value in values)
+    links = (link for link in situation.case.base.links if link.key == write.link_key)
+    waits = any(
+        situation.canonical(link.value, write.kind) == before
+        and (write.side is Side.ESPOCRM or any(row.id == write.advoware_id for row in link.rows))
+        for link in links
+    )
     recent = write.at >= situation.now - situation.rules.late_effect
     return waits and before != after and recent and not had_come(write, situation)
 

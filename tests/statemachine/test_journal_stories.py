@@ -882,3 +882,20 @@ def test_an_unanswered_emptying_is_judged_by_what_its_slot_showed_before_it_was_
     assert len(world.rows) == 3
     assert phones(world) == [E_ONE, E_TWO]
     world.quiet()
+
+
+def test_what_is_typed_into_a_row_that_a_type_change_emptied_without_an_answer_keeps_its_row() -> None:
+    """§8: the emptying may come late only while the row is the old entry's. Else the new entry lost its row at every
+    look, and a list that hides the row made a second one."""
+    world = agreed(ONE, "max@example.de")
+    world.edit_item(E_ONE, type="Mobile")
+    world.faults = {world.count + 1: "unknown"}
+    world.sync()
+    assert world.rows[101].tlf == ""
+    world.edit_row(101, tlf=TWO)
+    world.sync()
+    keys = {link.key for link in world.case.base.links}
+    world.edit_row(102, bemerkung="Text")
+    world.sync()
+    assert {link.key for link in world.case.base.links} == keys
+    assert len([tlf for tlf in world.tlfs() if tlf]) == 3

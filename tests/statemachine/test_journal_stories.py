@@ -888,6 +888,9 @@ def test_what_is_typed_into_a_row_that_a_type_change_emptied_without_an_answer_k
     """§8: the emptying may come late only while the row is the old entry's. Else the new entry lost its row at every
     look, and a list that hides the row made a second one."""
     world = agreed(ONE, "max@example.de")
+    for number in range(4):
+        world.row(f"0511/777777{number}")
+    world.sync()
     world.edit_item(E_ONE, type="Mobile")
     world.faults = {world.count + 1: "unknown"}
     world.sync()
@@ -898,4 +901,4 @@ def test_what_is_typed_into_a_row_that_a_type_change_emptied_without_an_answer_k
     world.edit_row(102, bemerkung="Text")
     world.sync()
     assert {link.key for link in world.case.base.links} == keys
-    assert len([tlf for tlf in world.tlfs() if tlf]) == 3
+    assert len([tlf for tlf in world.tlfs() if tlf]) == 7

@@ -6,6 +6,7 @@ remembered as pending, like an entry.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -60,6 +61,9 @@ class _Look:
     answered_at: float
 
 
+Saw = Callable[[EspocrmRecord | AdvowareRecord], None]
+
+
 class World(Protocol):
     """Where to look: both sides, the store, the clock."""
 
@@ -70,11 +74,12 @@ class World(Protocol):
 
 
 async def meet(
-    world: World, person: Person, case: Case, rules: Rules, fresh: AdvowareRecord | None
+    world: World, person: Person, case: Case, rules: Rules, fresh: AdvowareRecord | None, saw: Saw
 ) -> Arrival:
-    """Load both sides concurrently; ``fresh`` may stand in for Advoware's load. Raises what the adapters raise."""
+    """Load both sides concurrently; ``fresh`` may stand in for Advoware's load. ``saw`` is told of each record that was
+    shown, whatever becomes of the other side. Raises what the adapters raise."""
     asked_at = world.clock.now()
-    arrival = await _load(world.espocrm, world.advoware, person, fresh)
+    arrival = await _load(world.espocrm, world.advoware, person, fresh, saw)
     look = _Look(asked_at, world.clock.now())
     if arrival.espocrm is None:
         return _perhaps_gone(arrival, person, case, rules, RECORD_GONE, Side.ESPOCRM, look)
@@ -106,7 +111,7 @@ async def make_known(gone: Gone, store: Store) -> None:
 
 
 async def _load(
-    espocrm: Espocrm, advoware: Advoware, person: Person, fresh: AdvowareRecord | None
+    espocrm: Espocrm, advoware: Advoware, person: Person, fresh: AdvowareRecord | None, saw: Saw
 ) -> Arrival:
     found: dict[Side, EspocrmRecord | AdvowareRecord | None] = {}
     trouble: list[Exception] = []
@@ -125,6 +130,9 @@ async def _load(
     async with anyio.create_task_group() as both:
         for side in Side:
             both.start_soon(one, side)
+    for shown in found.values():
+        if shown is not None:
+            saw(shown)
     if trouble:
         raise trouble[0]
     record, beteiligte = found[Side.ESPOCRM], found[Side.ADVOWARE]

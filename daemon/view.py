@@ -46,16 +46,18 @@ class View:
     async def load(self, case: Case, fresh: AdvowareRecord | None) -> Arrival:
         """Both sides at once; says if there is nothing to plan. Raises what the adapters raise."""
         self.case = case
-        arrival = await meet(self._world, self._person, case, self._rules, fresh)
-        if arrival.espocrm is not None:
-            self.espocrm = looks.look_espocrm(arrival.espocrm, case.seen_espocrm)
-            self.is_doubtful = looks.unannounced(case.seen_espocrm, self.espocrm)
-        self._record = arrival.espocrm
-        if arrival.advoware is not None:
-            self.advoware = looks.look_advoware(arrival.advoware, case.seen_advoware)
+        arrival = await meet(self._world, self._person, case, self._rules, fresh, self._saw)
         if not isinstance(arrival, Gone):
             self._set_out(*arrival.both())
         return arrival
+
+    def _saw(self, record: EspocrmRecord | AdvowareRecord) -> None:
+        if isinstance(record, AdvowareRecord):
+            self.advoware = looks.look_advoware(record, self.case.seen_advoware)
+            return
+        self._record = record
+        self.espocrm = looks.look_espocrm(record, self.case.seen_espocrm)
+        self.is_doubtful = looks.unannounced(self.case.seen_espocrm, self.espocrm)
 
     def _set_out(self, record: EspocrmRecord, beteiligte: AdvowareRecord) -> None:
         now = self._world.clock.now()
@@ -146,12 +148,19 @@ class View:
         return replace(base, stamp=shown.modified_at) if shown is not None and ours else base
 
     async def remember_looks(self) -> None:
-        """Seen is renewed by every look, whatever became of the run (§1)."""
-        store, espocrm_id = self._world.store, self._person.espocrm_id
-        for side, seen in ((Side.ESPOCRM, self.espocrm), (Side.ADVOWARE, self.advoware)):
+        """Seen is renewed by every look, whatever became of the run (§1). Where no plan said what is still missing, any
+        change makes the next look the first one."""
+        store, espocrm_id, case = self._world.store, self._person.espocrm_id, self.case
+        planned = hasattr(self, "situation")
+        for side, before, seen in (
+            (Side.ESPOCRM, case.seen_espocrm, self.espocrm),
+            (Side.ADVOWARE, case.seen_advoware, self.advoware),
+        ):
             if seen is not None:
                 await store.looked(espocrm_id, side, seen)
-        still = self.situation.case.pending if hasattr(self, "situation") else self.case.pending
-        back = [mark for mark in self.case.pending if mark not in still]
+                if not planned and before is not None and looks.changed(before, seen):
+                    await store.forget_first_looks(espocrm_id, side)
+        still = self.situation.case.pending if planned else case.pending
+        back = [mark for mark in case.pending if mark not in still]
         if back:
             await store.forget_pending(espocrm_id, back)

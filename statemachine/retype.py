@@ -37,7 +37,7 @@ class Retype:
         ):
             return None
         if item.type == link.type:
-            return self._correct(link, item, d.tie.rows[0])
+            return self._take_back(link, item, d.tie.rows) or self._correct(link, item, d.tie.rows[0])
         if not self._s.rules.may_write(Side.ADVOWARE) or not self._wished(item):
             return None
         if ours := self._our_writes():
@@ -105,6 +105,20 @@ class Retype:
             problem = self._admission.empty(leaves, Variant.TYPE, link.key)
         return problem or "retyping"
 
+    def _take_back(self, link: Link, item: Item, rows: list[Row]) -> str | None:
+        """The type is as it was again, and the row that we had made for another one came without an answer: nobody else
+        wants it."""
+        spare = [
+            row
+            for row in rows
+            if kommkz.to_espocrm_type(row.komm_kz) != item.type
+            and any(_may_have_made(write, row, link) for write in self._s.case.writes)
+        ]
+        if not spare or len(spare) == len(rows) or not self._s.rules.may_write(Side.ADVOWARE):
+            return None
+        problems = [self._admission.empty(row, Variant.TYPE, link.key) for row in spare]
+        return next((problem for problem in problems if problem), "retyping")
+
     def _correct(self, link: Link, item: Item, row: Row) -> str | None:
         """A kommKz that turned out to be another corrects the type that we made up from the guess, and only that."""
         true = kommkz.to_espocrm_type(row.komm_kz)
@@ -119,3 +133,11 @@ class Retype:
             return problem
         self._draft.items[item.kind].edit(item, replace(item, type=true), Variant.TYPE, link.key)
         return None
+
+
+def _may_have_made(write: Write, row: Row, link: Link) -> bool:
+    """A POST of a type change that was not answered; its row is just what was sent."""
+    unanswered = write.operation == "post" and write.outcome in (Outcome.UNKNOWN, None)
+    if not unanswered or write.after is None or (write.variant, write.link_key) != (Variant.TYPE, link.key):
+        return False
+    return (write.after.value, write.after.bemerkung) == (row.now.tlf, row.now.bemerkung)

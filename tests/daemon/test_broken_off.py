@@ -309,3 +309,25 @@ async def test_an_undo_reaches_every_row_of_an_entry_though_an_answer_was_lost(t
         assert not lost
         assert firm.phones(pair) == [("Office", OFFICE)]
         assert firm.rows(pair) == [(1, OFFICE), (2, OFFICE)]
+
+
+# --- type changes -------------------------------------------------------------------------------------------------
+
+
+async def test_a_type_that_is_changed_back_leaves_no_second_row(tmp_path: Path) -> None:
+    """§5: the row for the other type was made, and its answer lost; then the user took his change back."""
+    async with house(tmp_path, 0, **FORMS_ARE_NEVER_OLD) as firm:
+        pair = await firm.synced()
+        lost = lose_the_answer(firm, Side.ADVOWARE, ("POST",))
+        firm.espo.edit_person(pair.espocrm_id, phones=[phone(OFFICE, "Mobile", primary=True)])
+        await firm.poll()
+        await firm._work()
+        await firm._work()
+        firm.clock.time += 10
+        await firm._work()
+        assert not lost
+        firm.espo.edit_person(pair.espocrm_id, phones=[phone(OFFICE, "Office", primary=True)])
+        await firm.look()
+        await firm.look()
+        assert firm.rows(pair) == [(1, "030/23125-001"), (4, "alt@example.de")]
+        assert await firm.state(pair) == ("clean", "")

@@ -330,3 +330,30 @@ async def test_one_short_list_refuses_no_undo(tmp_path: Path, side: Side) -> Non
         assert not once
         await firm.look()
         assert firm.mails(pair) == ["war@example.de"]
+
+
+# --- a look counts whatever becomes of the other side ---------------------------------------------------------------
+
+
+async def test_a_whole_look_counts_though_the_other_side_did_not_answer(tmp_path: Path) -> None:
+    """§1, §9: two short lists with a whole one between them are no second look."""
+    async with house(tmp_path, 0) as firm:
+        pair = await firm.synced()
+        wire = firm.wires[Side.ADVOWARE]
+
+        def short(asked: Request) -> Answer | WireError | None:
+            is_person = asked.method == "GET" and asked.url.endswith(f"/{pair.bet_nr}")
+            return truncated(wire, asked, "alt@example.de") if is_person else None
+
+        wire.fault = short
+        await firm.sweep()
+        await firm._work()
+        firm.clock.time += 70
+        wire.fault = lambda _: None
+        firm.wires[Side.ESPOCRM].fault = lambda r: json_answer({"x": 1}) if is_record(r) else None
+        await firm._work()
+        firm.wires[Side.ESPOCRM].fault = lambda _: None
+        wire.fault = short
+        firm.clock.time += 400
+        await firm._work()
+        assert firm.mails(pair) == ["alt@example.de"]

@@ -932,6 +932,18 @@ _bug(
     _always(value=False),
     likely=("given_back_and_then_a_short_list",),
 )
+_bug(
+    "a decision that is half done is over",
+    "statemachine.verdicts:Verdicts._is_half_done",
+    _always(value=False),
+    likely=("given_back_without_an_answer",),
+)
+_bug(
+    "an effect may come twice",
+    "statemachine.effects:had_come",
+    _always(value=False),
+    likely=("typed_again_after_a_lost_answer",),
+)
 
 #: Tried first, so that all bugs together take minutes; without it all scenarios come in their order.
 _SHOWN_BY = {

@@ -832,6 +832,21 @@ _add(
     expect=unkilled(every(row(4, X), row(8, Z))),
 )
 _add(
+    "given_back_without_an_answer",
+    _TWO_MAILS,
+    lambda s: s.at(T, s.delete(X), s.delete(Y), s.decide(Keep.ESPOCRM)),
+    plan={"scripted": (("advoware", "POST", 1, "drop_before"),)},
+    expect=every(item(X), item(Y), row(4, X), row(4, Y)),
+    same_end=False,
+)
+_add(
+    "typed_again_after_a_lost_answer",
+    _ONE,
+    lambda s: (s.at(T, s.retype(A, B)), s.at(T + 30, s.edit(B, A)), s.at(T + 60, s.edit(A, B))),  # type: ignore[arg-type,return-value]
+    plan={"scripted": (("espocrm", "PUT", 0, "drop_after"),)},
+    expect=item(B),
+)
+_add(
     "an_administrator_changes_a_value",
     _ONE,
     lambda s: s.at(T, lambda: s.town.espo.edit_value(PHONE, A, type="Home"), s.later(1, s.retry())),

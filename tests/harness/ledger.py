@@ -57,6 +57,8 @@ class Book:
     #: every text that people ever wrote
     wrote: set[str] = field(default_factory=set)
     opted_out: set[Value] = field(default_factory=set)
+    #: values of rows whose POST was not answered, and whose marker staff wrote over
+    unmarked: set[Value] = field(default_factory=set)
     #: value → what it replaced in EspoCRM, in one form
     instead_of: dict[Value, set[Value]] = field(default_factory=dict)
     emptied: set[str] = field(default_factory=set)

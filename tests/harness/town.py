@@ -634,12 +634,26 @@ class Office:
             gone = [value for value in before.values if not after.values[value]]
             town.ledger.excuse(book, gone, "taken away before the first sync: nothing was ever agreed (§7)")
         self._older_forms(side, book, before, after)
+        if side == ADVOWARE:
+            self._marker_gone(book, before, after)
+
+    def _marker_gone(self, book: Book, before: Shown, after: Shown) -> None:
+        """Of a row whose POST was not answered only the marker tells that it is not staff's own (§8)."""
+        for row_id, (tlf, text, _) in after.rows.items():
+            was = before.rows.get(row_id)
+            kind = "email" if "@" in tlf else "phone"
+            value = (kind, same(kind, tlf))
+            written_over = was is not None and was[0] == tlf and was[1] != text
+            if written_over and self._town.is_unanswered(ADVOWARE, book, value):
+                book.unmarked.add(value)
 
     def _older_forms(self, side: str, book: Book, before: Shown, after: Shown) -> None:
         """Taking away what the daemon gave a moment ago looks like an older form (§9)."""
         town, window = self._town, self._town.settings.sync.stale_form_seconds
         for value in before.values:
             if not after.values[value]:
+                if value in book.unmarked:
+                    town.ledger.excuse(book, [value], "its marker was written over before its row was known")
                 given = town.given_at(side, book.pair.espocrm_id, value)
                 if given is None:
                     continue

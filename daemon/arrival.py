@@ -106,7 +106,7 @@ async def make_known(gone: Gone, store: Store) -> None:
     if gone.belongs_to is not None and gone.espocrm is not None:
         await store.rebind(gone.espocrm.id, gone.belongs_to, Event(Trigger.CHANGE_SEEN, "betnr_changed"))
     for twin in gone.twins:
-        if twin.standing.state in (State.CLEAN, State.CONFLICT):
+        if twin.standing.state in (State.CLEAN, State.CONFLICT, State.SYNCING):
             await store.move(twin.espocrm_id, Event(Trigger.CHANGE_SEEN, "betnr_doubled", side=Side.ESPOCRM))
 
 

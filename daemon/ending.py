@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from statemachine import looks, marker
+from statemachine import effects, looks, marker
 from statemachine.case import Conflict, Decision, Outcome, Variant, Write
 from statemachine.decide import Action, same_conflict
 from statemachine.errors import Modified
@@ -35,6 +35,7 @@ class Ending:
     conflicts: tuple[Conflict, ...]
     decided: tuple[tuple[Decision, str], ...]
     settled: tuple[int, ...]
+    came: tuple[int, ...]
     status: str | None
     suppressed: int
 
@@ -51,6 +52,7 @@ def ending(made: Plan, situation: Situation, used: tuple[Decision, ...], unknown
         _open(made, situation),
         _decided(made, used),
         _settled(made, situation),
+        effects.came(situation),
         status,
         suppressed,
     )
@@ -82,7 +84,9 @@ def _refused_again(situation: Situation) -> bool:
     refused: dict[str, list[Write]] = {}
     for write in situation.case.writes:
         if write.side is Side.ESPOCRM and write.variant is not Variant.STATUS:
-            if write.outcome is Outcome.REFUSED:
+            # a wish that somebody's save kept out is journalled as not sent: it has one attempt only (wishes)
+            kept_out = (write.variant, write.outcome) == (Variant.WISH, Outcome.NOT_SENT)
+            if write.outcome is Outcome.REFUSED or kept_out:
                 refused.setdefault(write.gives, []).append(write)
             elif write.outcome is Outcome.DONE:
                 refused.pop(write.gives, None)

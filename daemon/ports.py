@@ -209,8 +209,9 @@ class Finish:
 
     Lists replace what was stored of that kind for the person. ``conflicts``: those open after the run (id 0 = new;
     the store keeps the id of an equal one). ``decided``: decisions carried out or void now, with what happened
-    ("done", "void"). ``settled``: journal ids the base has advanced past. ``visible_status``: what EspoCRM's
-    syncStatus shows now. ``notices``, ``empty_slots``: None leaves them as they are."""
+    ("done", "void"). ``settled``: journal ids the base has advanced past; ``came``: unanswered ones that are done.
+    ``visible_status``: what EspoCRM's syncStatus shows now. ``notices``, ``empty_slots``: None leaves them as they are.
+    """
 
     base: Base
     event: Event
@@ -225,6 +226,7 @@ class Finish:
     notices: tuple[Notice, ...] | None = ()
     wishes_done: tuple[int, ...] = ()
     settled: tuple[int, ...] = ()
+    came: tuple[int, ...] = ()
     empty_slots: int | None = 0
     visible_status: str | None = None
 

@@ -87,7 +87,7 @@ class Sightings:
         self._wake = wake
         self._settled = _Remembered()
         self._reported = _Remembered()
-        self._busy: set[str] = set()
+        self._busy: dict[str, str] = {}
         self._one_at_a_time = anyio.Lock()
 
     async def saw(self, row: Listed) -> None:
@@ -100,12 +100,12 @@ class Sightings:
                 await self._newcomer(row, self.true_time(row))
             elif person.standing.state is State.SYNCING:
                 # its own read or write may be what we see: judged when the run is over
-                self._busy.add(row.id)
+                self._busy[row.id] = row.modified_at
             elif self.is_known(person, row):
-                self._busy.discard(row.id)
+                self._busy.pop(row.id, None)
                 await self._ripen(person, row)
             else:
-                self._busy.discard(row.id)
+                self._busy.pop(row.id, None)
                 await self.report(person, row, self.true_time(row))
 
     async def found(self, row: Listed) -> None:
@@ -134,7 +134,7 @@ class Sightings:
         for espocrm_id in sorted(self._busy):
             person = await self._store.person(espocrm_id)
             if person is None:
-                self._busy.discard(espocrm_id)
+                del self._busy[espocrm_id]
             elif person.standing.state is not State.SYNCING:
                 await self._revisit(person)
 
@@ -154,8 +154,11 @@ class Sightings:
         """This one may have changed. Told once per row, and never when the change is older than the failure that
         it led to: a failing record must not get a new round of attempts each time it is listed."""
         if self._failed_with_it(person, row):
+            seen = await self._seen(person)  # unless the failed run had read it before that change
+            if seen is not None and await self._confirm(person, seen):
+                self._settled.add(row)
             return
-        if self._reported.holds(row) and person.standing.state is not State.CLEAN:
+        if self._reported.holds(row) and person.standing.state not in (State.CLEAN, State.CONFLICT):
             return
         await self._move(person.espocrm_id, _reason(person, row), changed_at)
         self._reported.add(row)
@@ -189,8 +192,11 @@ class Sightings:
             self._settled.add(row)
 
     async def _revisit(self, person: Person) -> None:
-        if await self._is_settled(person):
-            self._busy.discard(person.espocrm_id)
+        """A save that was listed after the run had read is in no look, however ripe the last one is."""
+        seen = await self._seen(person)
+        unseen = seen is not None and self._busy[person.espocrm_id] > seen.stamp
+        if await (self._confirm(person, seen) if seen and unseen else self._is_settled(person)):
+            self._busy.pop(person.espocrm_id, None)
 
     async def _is_settled(self, person: Person) -> bool:
         seen = await self._seen(person)
@@ -224,7 +230,7 @@ class Sightings:
             return True
         except (RecordTrouble, HopelessRecord) as error:
             log.debug("confirming_look_failed", bet_nr=person.bet_nr, reason=error.reason)
-            self._busy.add(person.espocrm_id)
+            self._busy.setdefault(person.espocrm_id, person.stamp)
             return False
         after = look_espocrm(record, seen)
         if changed(seen, after):

@@ -325,6 +325,7 @@ class _Sync:
             notices=made.notices,
             wishes_done=made.wishes_done,
             settled=end.settled,
+            came=end.came,
             empty_slots=made.empty_slots,
             visible_status=visible,
         )

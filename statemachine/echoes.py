@@ -23,7 +23,7 @@ def late_put(row: Kommunikation, situation: Situation) -> bool:
         write.advoware_id == row.id
         and _shows(row, write)
         and _is_late(write)
-        and not effects.had_come(write, situation)
+        and (marker.read(row.bemerkung)[0] is not None or not effects.had_come(write, situation))
         for write in _recent(situation, situation.rules.late_effect)
     )
 

@@ -37,6 +37,21 @@ def of(situation: Situation) -> Iterator[tuple[Write, Effect]]:
         yield write, Effect.NOT_TAKEN if none(write, later, situation) else Effect.TAKEN
 
 
+def came(situation: Situation) -> tuple[int, ...]:
+    """Journal ids of unanswered PUTs whose effect is there, and that no other attempt can have brought: they are done,
+    and what they gave can come late no more. A second attempt may show what the first one would still bring (§8)."""
+    writes = {write.id: write for write in situation.case.writes}
+    seen = (writes[write.id] for write, effect in of(situation) if effect is Effect.TAKEN)
+    unanswered = (w for w in seen if w.outcome in (Outcome.UNKNOWN, None) and w.operation == "put")
+    return tuple(w.id for w in unanswered if not any(_same_attempt(w, other) for other in writes.values()))
+
+
+def _same_attempt(one: Write, other: Write) -> bool:
+    tried = other.outcome not in (Outcome.NOT_SENT, Outcome.REFUSED)
+    same = (other.side, target(other), other.gives) == (one.side, target(one), one.gives)
+    return tried and same and other.id != one.id
+
+
 def target(write: Write) -> str:
     """The entry that a write was aimed at; a POST is aimed at the row it made."""
     if write.side is Side.ADVOWARE:
@@ -110,6 +125,8 @@ def _row_after(write: Write, situation: Situation) -> Shown | None:
 def _respelt(row: Shown, write: Write, situation: Situation) -> bool:
     """Staff put blanks around what we had brought."""
     before, now = _value(write.before, write, situation), situation.canonical(row.value, write.kind)
+    if write.before and write.after and row.bemerkung == write.before.bemerkung != write.after.bemerkung:
+        return False
     return bool(row.value.strip()) and before != now == _value(write.after, write, situation)
 
 
@@ -180,7 +197,11 @@ def had_come(write: Write, situation: Situation) -> bool:
         if tried_again and later.side is write.side and target(later) == target(write):
             return False
         same_entry = write.link_key is not None and later.link_key == write.link_key
-        if same_entry and later.outcome is Outcome.DONE and before == given != after:
+        if (
+            same_entry
+            and later.outcome not in (Outcome.NOT_SENT, Outcome.REFUSED)
+            and before == given != after
+        ):
             return True
     return False
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from statemachine import kommkz, looks
+from statemachine import kommkz, looks, marker
 from statemachine.admission import Admission
 from statemachine.case import Notice, Outcome, Variant, Write
 from statemachine.diff import Difference
@@ -139,5 +139,7 @@ def _may_have_made(write: Write, row: Row, link: Link) -> bool:
     """A POST of a type change that was not answered; its row is just what was sent."""
     unanswered = write.operation == "post" and write.outcome in (Outcome.UNKNOWN, None)
     if not unanswered or write.after is None or (write.variant, write.link_key) != (Variant.TYPE, link.key):
+        return False
+    if marker.read(write.after.bemerkung)[0] is None:
         return False
     return (write.after.value, write.after.bemerkung) == (row.now.tlf, row.now.bemerkung)

@@ -59,8 +59,9 @@ class Verdicts:
         for key, verdict in self._on_entries.items():
             self._end(verdict, key in held)
         for verdict in self._on_whole:
-            touched = (e for e in self._draft.entries if _touched(e, verdict.conflict))
-            self._end(verdict, any(e.problem is not None for e in touched))
+            problems = {e.problem for e in self._draft.entries if _touched(e, verdict.conflict)} - {None}
+            # of an emptied side a refused value would be deleted as well, were the decision over
+            self._end(verdict, bool(problems if verdict.conflict.emptied else problems & PASSING))
         self._keep_asking()
         for decision in self._left_over():
             if self._is_half_done(decision):

@@ -31,15 +31,22 @@ def _carry(draft: Draft, admission: Admission, wish: Wish) -> bool:
         w for w in draft.s.case.writes if w.link_key == _name(wish) and w.outcome is not Outcome.NOT_SENT
     ]
     found = next((d for d in draft.diff.differences if d.tie.link and d.tie.link.key == wish.link_key), None)
-    if found is not None and change_on(found, wish.side) is Change.MISSING:
+    is_done = bool(attempts) and all(w.outcome is Outcome.DONE for w in attempts)
+    if not is_done and found is not None and change_on(found, wish.side) is Change.MISSING:
         return False  # one look that does not show it refuses nothing
     tie = found.tie if found else None
-    tried = {write.advoware_id for write in attempts}
-    rows = [row for row in tie.rows if row.id not in tried] if tie and wish.side is Side.ADVOWARE else []
+    rows = _untried(tie, attempts) if tie and wish.side is Side.ADVOWARE else []
     if attempts and not rows:
         _end(draft, wish, tie, attempts)
         return False
     return _plan(draft, admission, wish, tie, rows)
+
+
+def _untried(tie: Tie, attempts: list[Write]) -> list[Row]:
+    """The entry's own rows; one that joined it since is somebody's."""
+    tried = {write.advoware_id for write in attempts}
+    own = {row.id for row in tie.agreed.rows}
+    return [row for row in tie.rows if row.id in own - tried]
 
 
 def _end(draft: Draft, wish: Wish, tie: Tie | None, attempts: list[Write]) -> None:

@@ -9,7 +9,7 @@ import msgspec
 from daemon.ports import Finish, GuardLimits, Person
 from daemon.store import conflicts, fuses, journal, links, looks, notes, notices, people, wishes
 from daemon.store.turn import Turn, body
-from statemachine.case import Case, Parked, Pending, Unsyncable
+from statemachine.case import Case, Outcome, Parked, Pending, Unsyncable
 from statemachine.model import Base, Side
 
 _PARKED = msgspec.json.Decoder(Parked)
@@ -57,6 +57,7 @@ def finish(
     """What really happened is kept whatever became of the person meanwhile: the base is the pair's. The rest is left
     out if the record belongs to another Beteiligte by now."""
     links.write(turn, espocrm_id, bet_nr, left.base)
+    journal.record(turn, left.came, Outcome.DONE, None, None)
     journal.settle(turn, left.settled)
     person = people.find(turn, espocrm_id)
     if person is None:

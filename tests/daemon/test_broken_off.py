@@ -311,6 +311,62 @@ async def test_an_undo_reaches_every_row_of_an_entry_though_an_answer_was_lost(t
         assert firm.rows(pair) == [(1, OFFICE), (2, OFFICE)]
 
 
+@pytest.mark.parametrize("lost", [False, True])
+async def test_what_staff_make_after_an_undo_stays(tmp_path: Path, lost: bool) -> None:
+    """The entry was taken away, and the look that confirms it is still to come: a row that joins it is not its own."""
+    async with house(tmp_path, 0) as firm:
+        pair = await firm.synced()
+        both = [phone(OFFICE, "Office", primary=True), phone(MOBILE, "Mobile")]
+        firm.espo.edit_person(pair.espocrm_id, phones=both)
+        await firm.look()
+        if lost:
+            lose_the_answer(firm, Side.ADVOWARE)
+        await undo_last(firm, pair, Side.ADVOWARE)
+        await firm._work()
+        assert (3, MOBILE) not in firm.rows(pair)
+        firm.clock.time += 20
+        firm.advoware.add_row(pair.bet_nr, 3, MOBILE)
+        await firm.look()
+        assert (3, MOBILE) in firm.rows(pair)
+
+
+async def test_an_undo_is_carried_out_once_however_long_it_takes_to_be_seen(tmp_path: Path) -> None:
+    async with house(tmp_path, 0) as firm:
+        pair = await firm.synced()
+        firm.advoware.add_row(pair.bet_nr, 3, MOBILE)
+        await firm.look()
+        await undo_last(firm, pair, Side.ESPOCRM)
+        await firm._work()
+        firm.clock.time += 10
+        await firm._work()
+        assert len(firm.phones(pair)) == 1
+        firm.clock.time += 2 * 3600
+        both = [phone(OFFICE, "Office", primary=True), phone(MOBILE, "Mobile")]
+        firm.espo.edit_person(pair.espocrm_id, phones=both)
+        await firm.look()
+        assert len(firm.phones(pair)) == 2
+
+
+async def test_an_undo_that_somebodys_saves_always_keep_out_fails(tmp_path: Path) -> None:
+    async with house(tmp_path, 0) as firm:
+        pair = await firm.synced()
+        firm.advoware.add_row(pair.bet_nr, 3, MOBILE)
+        await firm.look()
+
+        def fault(asked: Request) -> Answer | WireError | None:
+            is_save = asked.method == "PUT" and "phoneNumberData" in str(asked.json)
+            return json_answer({"modifiedAt": "x"}, 409, X_Status_Reason="modified") if is_save else None
+
+        firm.wires[Side.ESPOCRM].fault = fault
+        await undo_last(firm, pair, Side.ESPOCRM)
+        states = []
+        for _ in range(25):
+            await firm._work()
+            states.append((await firm.state(pair))[0])
+            firm.clock.time += 30
+        assert "failed" in states
+
+
 # --- type changes -------------------------------------------------------------------------------------------------
 
 

@@ -902,3 +902,52 @@ def test_what_is_typed_into_a_row_that_a_type_change_emptied_without_an_answer_k
     world.sync()
     assert {link.key for link in world.case.base.links} == keys
     assert len([tlf for tlf in world.tlfs() if tlf]) == 7
+
+
+# --- an effect that was seen ------------------------------------------------------------------------------------------
+
+E_THREE = "+495111234562"
+
+
+def unmarked() -> tuple[World, int]:
+    """Agreed at a first sync long ago: the row has no marker, as all rows from before."""
+    world = World()
+    world.phone(E_ONE, "Office")
+    row = world.row(E_ONE)
+    world.sync()
+    world.wait(100_000).sync()
+    return world, row
+
+
+@pytest.mark.parametrize("both", [True, False])
+def test_an_unanswered_write_whose_effect_was_seen_does_not_come_late(both: bool) -> None:
+    """§8: the old value was back, by two people or by an answer that was lost as well; then staff edited the row, and
+    were taken for the late effect's victims: their number was written over."""
+    world, row = unmarked()
+    world.faults = {0: "unknown"} if both else {0: "unknown", 1: "unknown"}
+    world.edit_item(E_ONE, value=E_TWO)
+    world.sync()
+    world.wait(100).edit_item(E_TWO, value=E_ONE)
+    if both:
+        world.edit_row(row, tlf=E_ONE)
+    world.sync()
+    world.wait(100).edit_row(row, tlf=E_THREE)
+    world.sync()
+    assert (phones(world), world.tlfs()) == ([E_THREE], [E_THREE])
+
+
+def test_a_late_effect_with_our_marker_is_ours_whatever_was_written_on_the_other_side() -> None:
+    world, row = unmarked()
+    world.rules = replace(RULES, conflict_policy=Policy.ADVOWARE)
+    world.faults = {0: "nothing"}
+    world.edit_item(E_ONE, value=E_TWO)
+    world.run()
+    after = world.history[-1].after
+    assert after is not None
+    world.edit_row(row, tlf=E_THREE)
+    for _ in range(2):
+        world.wait(60).sync()
+    assert (phones(world), world.tlfs()) == ([E_THREE], [E_THREE])
+    world.edit_row(row, tlf=after.value, bemerkung=after.bemerkung)
+    world.sync()
+    assert (phones(world), world.tlfs()) == ([E_THREE], [E_THREE])

@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 
 from statemachine import marker
-from statemachine.case import Outcome, Variant
+from statemachine.case import Limits, Outcome, Variant
 from statemachine.model import Kind
 from statemachine.rules import Direction, Policy
 from tests.statemachine.world import RULES, World, agreed
@@ -266,3 +266,26 @@ def test_correcting_a_guess_waits_for_a_settled_array_and_tires() -> None:
     assert [p.reason for p in run.plan.parked] == ["quarantined"]
     assert world.phones[0].type == "Office"
     assert [p.reason for p in world.run().plan.parked] in (["quarantined"], [])
+
+
+def test_a_row_of_staff_is_not_taken_back_where_no_marker_tells() -> None:
+    """§8: any other equal row is staff's."""
+    number = "+495111234560"
+    world = World()
+    world.phone(number, "Office")
+    world.row(number)
+    world.sync()
+    world.wait(100_000).sync()
+    world.case = replace(world.case, limits=Limits(bemerkung=10))
+    world.bemerkung_length = 10
+    world.faults = {world.count: "nothing"}
+    world.edit_item(number, type="Fax")
+    world.run()
+    world.wait(60).edit_item(number, type="Office")
+    world.sync()
+    world.wait(100).sync()
+    theirs = world.row(number, 2)
+    world.shown_kz = True
+    world.sync()
+    world.sync()
+    assert world.rows[theirs].tlf == number

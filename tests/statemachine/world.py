@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
 
-from statemachine import journal, kommkz, looks, marker
+from statemachine import effects, journal, kommkz, looks, marker
 from statemachine.acceptance import Acceptance, shown
 from statemachine.case import (
     Case,
@@ -510,7 +510,9 @@ class _Sync:
 
     def _finish(self, plan: Plan) -> None:
         w = self._w
-        settled = tuple(x if x.id in plan.not_taken else replace(x, settled=True) for x in w.case.writes)
+        came = effects.came(self._situation())
+        known = [replace(x, outcome=Outcome.DONE) if x.id in came else x for x in w.case.writes]
+        settled = tuple(x if x.id in plan.not_taken else replace(x, settled=True) for x in known)
         window = max(w.rules.stale_form, w.rules.late_effect, w.rules.loop_window)
         holds = {(v.link_key, v.side, v.base_value): v.hold for v in w.case.vanished}
         closed = [*self._all_decided(), *plan.void]

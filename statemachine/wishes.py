@@ -81,7 +81,10 @@ def _plan(draft: Draft, admission: Admission, wish: Wish, tie: Tie | None, rows:
         return True
     if admission.blocked(wish.kind) is not None:
         return False
-    _in_espocrm(draft, wish, tie)
+    if wish.value is None and tie is not None:
+        draft.items[wish.kind].remove(tie.shown, Variant.WISH, _name(wish), None)
+    else:
+        _in_espocrm(draft, wish, wish.value or "", tie)
     return True
 
 
@@ -124,22 +127,18 @@ def _in_advoware(draft: Draft, wish: Wish, rows: list[Row]) -> None:
             draft.rows.give(row, wish.value, Variant.WISH, _name(wish))
 
 
-def _in_espocrm(draft: Draft, wish: Wish, tie: Tie | None) -> None:
+def _in_espocrm(draft: Draft, wish: Wish, wanted: str, tie: Tie | None) -> None:
     """Type and flags belong to the value (facts EspoCRM §5): whoever holds it now says what they are, else what they
     were when it was taken away."""
     array, item = draft.items[wish.kind], tie.item if tie else None
-    if wish.value is None:
-        if item is not None:
-            array.remove(item, Variant.WISH, _name(wish), None)
-        return
-    value = (wish.kind, draft.s.canonical(wish.value, wish.kind))
+    value = (wish.kind, draft.s.canonical(wanted, wish.kind))
     if value not in draft.s.holders:
-        draft.lookups[value] = wish.value
+        draft.lookups[value] = wanted
         return
     holder = draft.s.holders[value]
     after = Item(
         wish.kind,
-        holder.value if holder and wish.kind is Kind.EMAIL else wish.value,
+        holder.value if holder and wish.kind is Kind.EMAIL else wanted,
         (holder.type if holder else None) or wish.type or (item.type if item else None),
         primary=bool(item and item.primary),
         opt_out=wish.opt_out or bool(holder and holder.opt_out),

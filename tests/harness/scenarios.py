@@ -1264,9 +1264,9 @@ _add(
     "a_short_list_when_a_deletion_is_confirmed",
     _ONE,
     lambda s: s.at(T, s.delete(A), s.later(1, s.retry())),
-    plan={"outages": (("advoware", T + 10, T + 20, "cut0"),)},
+    plan={"outages": (("advoware", T + 11, T + 20, "cut0"),)},  # a look of the sweep would begin anew
     same_end=False,
-    expect=every(waiting(0), kept(M, X)),
+    expect=every(waiting(0), kept(M, X), transition_never("conflict_found")),
 )
 _add(
     "first_sync_two_faxes",  # only one of each kind is repeated in the fields of the Beteiligter

@@ -7,7 +7,7 @@ from dataclasses import replace
 
 import pytest
 
-from statemachine.case import ConflictKind, Fuse, Hold, Keep, Variant
+from statemachine.case import Conflict, ConflictKind, Decision, Fuse, Hold, Keep, Variant
 from statemachine.model import Side
 from statemachine.rules import Direction, Policy
 from tests.statemachine.world import RULES, World, agreed
@@ -497,3 +497,12 @@ def test_a_rejected_edit_waits_for_the_fuse_no_longer() -> None:
     )
     world.sync()
     assert world.item_values() == [MAIL, E_ONE, E_TWO]
+
+
+def test_a_decision_about_another_pair_is_void_when_the_pair_is_back() -> None:
+    """§7: the question is gone, and nothing was done."""
+    world = three()
+    asked = Conflict(5, ConflictKind.BETNR_CHANGED, None, None, None, "815", world.now)
+    world.case = replace(world.case, decisions=(Decision(asked, Keep.ADVOWARE, "operator", world.now),))
+    assert [one.conflict for one in world.run().plan.void] == [asked]
+    assert world.history == []

@@ -222,3 +222,21 @@ def test_what_was_undone_twice_or_came_back_is_not_doubled(side: Side) -> None:
     assert phones(world) == [E_ONE]
     assert world.case.wishes == ()
     assert [w.variant for w in world.history].count(Variant.WISH) == 1
+
+
+@pytest.mark.parametrize("fault", ["nothing", "unknown"])
+def test_a_wish_without_an_answer_has_some_time_to_show_itself_and_is_told_when_it_does_not(
+    fault: str,
+) -> None:
+    world = one()
+    world.phone(E_TWO)
+    world.sync()
+    undo(world)
+    link = next(link.key for link in world.case.base.links if link.value == E_TWO)
+    world.case = replace(world.case, wishes=(replace(world.case.wishes[0], link_key=link),))
+    world.faults = {world.count: fault}
+    runs = world.sync()
+    told = {notice.topic for run in runs for plan in run.plans for notice in plan.notices}
+    assert ("wish_failed" in told) is (fault == "nothing")
+    assert live(world) == ([ONE, E_TWO] if fault == "nothing" else [ONE])
+    assert world.case.wishes == ()

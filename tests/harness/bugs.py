@@ -47,8 +47,15 @@ class Bug:
 BUGS: dict[str, Bug] = {}
 
 
-def _bug(name: str, where: str, broken: Broken, crashes: str = "", likely: tuple[str, ...] = ()) -> None:
-    BUGS[name] = Bug(name, where, broken, crashes, likely)
+def _bug(
+    name: str,
+    where: str,
+    broken: Broken,
+    crashes: str = "",
+    likely: tuple[str, ...] = (),
+    also: tuple[tuple[str, Broken], ...] = (),
+) -> None:
+    BUGS[name] = Bug(name, where, broken, crashes, likely, also)
 
 
 @contextmanager
@@ -209,6 +216,7 @@ _bug(
     "any unanswered write makes an edit a late effect",
     "statemachine.echoes:_is_late",
     lambda right: lambda write: write.outcome in (Outcome.UNKNOWN, None),
+    also=(("statemachine.effects:came", _always(())),),
 )
 _bug("older forms in EspoCRM are edits", "statemachine.echoes:stale_item", _always(value=False))
 _bug("older forms in Advoware are edits", "statemachine.echoes:stale_row", _always(value=False))
@@ -711,7 +719,9 @@ BUGS["a write is journalled when it was answered"] = Bug(
     also=(("daemon.apply:_Round._end", _ends_unjournalled),),
 )
 _bug("Advoware is not read after it was written", "daemon.view:View.read_advoware", lambda r: _nothing_async)
-_bug("EspoCRM is not read after it was written", "daemon.view:View.read_espocrm", lambda r: _nothing_async)
+_bug(
+    "EspoCRM is not read after it was written", "daemon.view:View.read_what_came_of", lambda r: _nothing_async
+)
 _bug(
     "what the policy decided is written down at the end",
     "daemon.sync:_Sync._note_decisions",
@@ -943,6 +953,7 @@ _bug(
     "statemachine.effects:had_come",
     _always(value=False),
     likely=("typed_again_after_a_lost_answer",),
+    also=(("statemachine.effects:came", _always(())),),
 )
 
 #: Tried first, so that all bugs together take minutes; without it all scenarios come in their order.
@@ -969,7 +980,7 @@ _SHOWN_BY = {
     "unanswered writes never happened": "removal_unanswered_and_the_row_used_again",
     "an unanswered write is taken for done": "marker_unanswered_and_then_edited",
     "decisions are not recorded": "both_edit_espocrm",
-    "nothing is ever settled": "version_numbers",
+    "nothing is ever settled": "an_older_form_in_espocrm",
     "an edit during the status write goes unseen": "edited_while_only_the_status_is_written",
     "equal values are not paired": "item_edited",
     "rows do not follow their link": "n_to_one_one_row_edited",

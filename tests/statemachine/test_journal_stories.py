@@ -7,6 +7,7 @@ from dataclasses import replace
 
 import pytest
 
+from statemachine import effects
 from statemachine.acceptance import Acceptance
 from statemachine.case import Limits, Outcome, Shown, Variant, Write
 from statemachine.commands import DeleteRow, PutRecord
@@ -951,3 +952,18 @@ def test_a_late_effect_with_our_marker_is_ours_whatever_was_written_on_the_other
     world.edit_row(row, tlf=after.value, bemerkung=after.bemerkung)
     world.sync()
     assert (phones(world), world.tlfs()) == ([E_THREE], [E_THREE])
+
+
+def test_a_value_that_staff_type_under_the_old_text_is_not_what_an_unanswered_write_brought() -> None:
+    """§8: a PUT brings its bemerkung as well."""
+    world, row = unmarked()
+    world.faults = {0: "nothing"}
+    world.edit_item(E_ONE, value=E_TWO)
+    world.run()
+    assert [w.outcome for w in world.case.writes] == [Outcome.UNKNOWN]
+    world.edit_row(row, tlf=E_TWO)
+    assert effects.came(world.situation()) == ()
+    sent = world.history[-1].after
+    assert sent is not None
+    world.edit_row(row, bemerkung=sent.bemerkung)
+    assert effects.came(world.situation()) == (world.case.writes[0].id,)

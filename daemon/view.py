@@ -22,7 +22,8 @@ from statemachine.situation import Situation
 
 class View:
     """One per run. ``situation``: there when both records were found; replaced at every step, never changed.
-    ``case``: what was remembered when the run began. ``espocrm``/``advoware``: the looks, as they will be remembered.
+    ``case``: what was remembered when the run began. ``record``: EspoCRM's as it was shown last, after a status of ours
+    too. ``espocrm``/``advoware``: the looks, as they will be remembered.
     ``is_doubtful``: an array shows something else although nobody has saved since the last look."""
 
     situation: Situation
@@ -31,22 +32,19 @@ class View:
         self._world = world
         self._person = person
         self._rules = rules
-        self._record: EspocrmRecord | None = None
         self._asked_again: set[Side] = set()
+        self._has_arrived = False
         self.case = Case()
+        self.record: EspocrmRecord | None = None
         self.espocrm: Seen | None = None
         self.advoware: Seen | None = None
         self.is_doubtful = False
-
-    @property
-    def record(self) -> EspocrmRecord | None:
-        """EspoCRM's record as it was shown last, after a status of ours too."""
-        return self._record
 
     async def load(self, case: Case, fresh: AdvowareRecord | None) -> Arrival:
         """Both sides at once; says if there is nothing to plan. Raises what the adapters raise."""
         self.case = case
         arrival = await meet(self._world, self._person, case, self._rules, fresh, self._saw)
+        self._has_arrived = True
         if not isinstance(arrival, Gone):
             self._set_out(*arrival.both())
         return arrival
@@ -55,7 +53,7 @@ class View:
         if isinstance(record, AdvowareRecord):
             self.advoware = looks.look_advoware(record, self.case.seen_advoware)
             return
-        self._record = record
+        self.record = record
         self.espocrm = looks.look_espocrm(record, self.case.seen_espocrm)
         self.is_doubtful = looks.unannounced(self.case.seen_espocrm, self.espocrm)
 
@@ -103,14 +101,14 @@ class View:
         not say that nothing was taken; so it is asked once more."""
         before = self.situation.espocrm
         await self.read_espocrm()
-        if sent.changes and self._shows_less_than(sent, before):
+        if self._shows_less_than(sent, before):
             await self.read_espocrm()
         if applied.modified or applied.unknown or self._shows_less_than(sent, before):
             self._unsettle()
 
     def showed(self, record: EspocrmRecord) -> None:
         """A further look at EspoCRM that no plan is made from."""
-        self._record, self.espocrm = record, looks.look_espocrm(record, self.espocrm)
+        self.record, self.espocrm = record, looks.look_espocrm(record, self.espocrm)
 
     # what a read is good for
 
@@ -125,6 +123,8 @@ class View:
 
     def _shows_less_than(self, sent: PutRecord, before: EspocrmRecord) -> bool:
         """Whether an entry is missing that was sent, or was there in an array that was not; or nothing has changed."""
+        if not sent.changes:
+            return False
         situation = self.situation
         wanted = (
             *(before.emails if sent.emails is None else sent.emails),
@@ -143,24 +143,23 @@ class View:
 
     def stamped(self, base: Base) -> Base:
         """A status of ours is nobody's edit: the next run must not take it for one (§5, *type change*)."""
-        record, shown = self.situation.espocrm, self._record
+        record, shown = self.situation.espocrm, self.record
         ours = shown is not None and base.stamp == record.modified_at and looks.same_entries(record, shown)
         return replace(base, stamp=shown.modified_at) if shown is not None and ours else base
 
     async def remember_looks(self) -> None:
-        """Seen is renewed by every look, whatever became of the run (§1). Where no plan said what is still missing, any
-        change makes the next look the first one."""
+        """Seen is renewed by every look, whatever became of the run (§1). Where one side alone was seen, nothing says
+        what is still missing there: any change makes the next look the first one."""
         store, espocrm_id, case = self._world.store, self._person.espocrm_id, self.case
-        planned = hasattr(self, "situation")
         for side, before, seen in (
             (Side.ESPOCRM, case.seen_espocrm, self.espocrm),
             (Side.ADVOWARE, case.seen_advoware, self.advoware),
         ):
             if seen is not None:
                 await store.looked(espocrm_id, side, seen)
-                if not planned and before is not None and looks.changed(before, seen):
+                if not self._has_arrived and before is not None and looks.changed(before, seen):
                     await store.forget_first_looks(espocrm_id, side)
-        still = self.situation.case.pending if planned else case.pending
+        still = self.situation.case.pending if hasattr(self, "situation") else case.pending
         back = [mark for mark in case.pending if mark not in still]
         if back:
             await store.forget_pending(espocrm_id, back)

@@ -157,3 +157,15 @@ async def test_a_twin_that_is_being_synced_is_told(tmp_path: Path) -> None:
         await polls(firm, 5)
         await firm.look()
         assert (await firm.state(b))[0] == "permanently_failed"
+
+
+async def test_a_betnr_that_was_removed_takes_two_looks_and_no_more(tmp_path: Path) -> None:
+    """§7: the first look is remembered, and is not forgotten as the look of a run that saw one side only."""
+    async with house(tmp_path, 0) as firm:
+        pair = await firm.synced()
+        firm.espo.edit_person(pair.espocrm_id, betnr=None)
+        await firm.poll()
+        for _ in range(2):
+            await firm._work()
+            firm.clock.time += 120
+        assert (await firm.state(pair))[0] == "untracked"

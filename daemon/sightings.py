@@ -87,7 +87,9 @@ class Sightings:
         self._wake = wake
         self._settled = _Remembered()
         self._reported = _Remembered()
-        self._busy: dict[str, str] = {}
+        self._busy: dict[
+            str, str
+        ] = {}  # id → modifiedAt, of those that were being synced when they were listed
         self._one_at_a_time = anyio.Lock()
 
     async def saw(self, row: Listed) -> None:
@@ -131,12 +133,12 @@ class Sightings:
 
     async def revisit(self) -> None:
         """Look once more at those that were being synced when they were listed. To be called once per poll."""
-        for espocrm_id in sorted(self._busy):
+        for espocrm_id, listed in sorted(self._busy.items()):
             person = await self._store.person(espocrm_id)
             if person is None:
-                del self._busy[espocrm_id]
+                self._busy.pop(espocrm_id, None)
             elif person.standing.state is not State.SYNCING:
-                await self._revisit(person)
+                await self._revisit(person, listed)
 
     def is_known(self, person: Person, row: Listed) -> bool:
         shown = (row.bet_nr, row.modified_at, row.version_number)
@@ -188,18 +190,20 @@ class Sightings:
 
     async def _ripen(self, person: Person, row: Listed) -> None:
         """Listed again as we know it: was that look late enough to be believed, or is it time for another?"""
-        if await self._is_settled(person):
+        if await self._is_settled(person, await self._seen(person)):
             self._settled.add(row)
 
-    async def _revisit(self, person: Person) -> None:
+    async def _revisit(self, person: Person, listed: str) -> None:
         """A save that was listed after the run had read is in no look, however ripe the last one is."""
         seen = await self._seen(person)
-        unseen = seen is not None and self._busy[person.espocrm_id] > seen.stamp
-        if await (self._confirm(person, seen) if seen and unseen else self._is_settled(person)):
+        if seen is not None and listed > seen.stamp:
+            is_over = await self._confirm(person, seen)
+        else:
+            is_over = await self._is_settled(person, seen)
+        if is_over:
             self._busy.pop(person.espocrm_id, None)
 
-    async def _is_settled(self, person: Person) -> bool:
-        seen = await self._seen(person)
+    async def _is_settled(self, person: Person, seen: Seen | None) -> bool:
         if seen is None or self._is_ripe(person, seen):
             return True
         return self._could_be_ripe(person, seen) and await self._confirm(person, seen)

@@ -119,6 +119,11 @@ class Write:
     settled: bool = False
     gives: str = ""
 
+    @property
+    def may_have_come(self) -> bool:
+        """It was sent, and not refused: it had its effect, or may have had it."""
+        return self.outcome not in (Outcome.NOT_SENT, Outcome.REFUSED)
+
 
 @dataclass(frozen=True, slots=True)
 class Conflict:

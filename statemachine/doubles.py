@@ -36,6 +36,5 @@ def _same_command(one: Write, other: Write) -> bool:
         and one.after is not None
         and other.gives == one.gives
         and (other.after.value, other.after.bemerkung) == (one.after.value, one.after.bemerkung)
-        and other.outcome is not Outcome.NOT_SENT
-        and other.outcome is not Outcome.REFUSED
+        and other.may_have_come
     )

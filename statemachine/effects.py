@@ -47,9 +47,8 @@ def came(situation: Situation) -> tuple[int, ...]:
 
 
 def _same_attempt(one: Write, other: Write) -> bool:
-    tried = other.outcome not in (Outcome.NOT_SENT, Outcome.REFUSED)
     same = (other.side, target(other), other.gives) == (one.side, target(one), one.gives)
-    return tried and same and other.id != one.id
+    return other.may_have_come and same and other.id != one.id
 
 
 def target(write: Write) -> str:
@@ -78,7 +77,7 @@ def _with_its_row(write: Write, situation: Situation) -> Write:
     row is known, and this one's would be a double; an earlier one that was answered had come to its end."""
     if write.operation != "post" or write.outcome not in (Outcome.UNKNOWN, None) or write.after is None:
         return write
-    tried = (w for w in situation.case.writes if w.outcome not in (Outcome.NOT_SENT, Outcome.REFUSED))
+    tried = (w for w in situation.case.writes if w.may_have_come)
     same = [w for w in tried if w.operation == "post" and w.gives == write.gives]
     ended = max((w.id for w in same if w.outcome is Outcome.DONE and w.id < write.id), default=-1)
     attempts = [w for w in same if w.id > ended]
@@ -191,17 +190,12 @@ def had_come(write: Write, situation: Situation) -> bool:
     """A later write of ours took the entry away from the value that only this one can have brought there: so it had
     its effect, and does not have it a second time."""
     given = _value(write.after, write, situation)
-    for later in (w for w in situation.case.writes if w.id > write.id):
+    for later in (w for w in situation.case.writes if w.id > write.id and w.may_have_come):
         before, after = _value(later.before, later, situation), _value(later.after, later, situation)
-        tried_again = later.outcome not in (Outcome.NOT_SENT, Outcome.REFUSED) and after == given
-        if tried_again and later.side is write.side and target(later) == target(write):
-            return False
+        if after == given and later.side is write.side and target(later) == target(write):
+            return False  # tried again: that one may have brought it
         same_entry = write.link_key is not None and later.link_key == write.link_key
-        if (
-            same_entry
-            and later.outcome not in (Outcome.NOT_SENT, Outcome.REFUSED)
-            and before == given != after
-        ):
+        if same_entry and before == given != after:
             return True
     return False
 

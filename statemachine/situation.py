@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from statemachine import looks, normalize
-from statemachine.case import Case, Outcome, Pending, Shown
+from statemachine.case import Case, Pending, Shown
 from statemachine.model import AdvowareRecord, EspocrmRecord, Kind, Side
 from statemachine.rules import Rules
 
@@ -54,7 +54,7 @@ class Situation:
         return mark.side is Side.ADVOWARE and any(
             (write.side, write.link_key) == (mark.side, mark.link_key)
             and write.at >= mark.since
-            and write.outcome not in (Outcome.NOT_SENT, Outcome.REFUSED)
+            and write.may_have_come
             and write.after is not None
             and bool(write.after.value)
             and write.advoware_id not in shown

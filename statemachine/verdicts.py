@@ -7,7 +7,7 @@ stays open and the decision waits with it. One that was made for other values is
 from __future__ import annotations
 
 from statemachine import decide
-from statemachine.case import Conflict, ConflictKind, Decision, Fuse, Keep, Notice, Outcome, Variant, Write
+from statemachine.case import Conflict, ConflictKind, Decision, Fuse, Keep, Notice, Variant, Write
 from statemachine.decide import Action
 from statemachine.diff import Change, Difference
 from statemachine.draft import PASSING, Draft, Entry
@@ -15,7 +15,6 @@ from statemachine.model import Base, Side
 from statemachine.rules import Direction
 from statemachine.situation import Situation
 
-_WITHOUT_EFFECT = (Outcome.REFUSED, Outcome.NOT_SENT)
 #: What follows for linked entries from a decision about an emptied side: the other one is emptied as well, or all is
 #: written back.
 _EMPTIES_OR_GIVES_BACK = (Variant.VAR1, Variant.VAR2, Variant.VAR3, Variant.VAR4, Variant.RESTORE)
@@ -166,7 +165,7 @@ def _overwrote(write: Write, decision: Decision) -> bool:
         side, lost = Side.ADVOWARE, conflict.advoware
     if emptied is not None:
         side = emptied.other if decision.keep.value == emptied.value else emptied
-    if write.side is not side or write.at < decision.at or write.outcome in _WITHOUT_EFFECT:
+    if write.side is not side or write.at < decision.at or not write.may_have_come:
         return False
     if emptied is not None:
         return write.link_key is not None and write.variant in _EMPTIES_OR_GIVES_BACK

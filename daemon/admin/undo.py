@@ -52,25 +52,35 @@ def _wish(write: Write, base: Base, region: str) -> tuple[Wish, str]:
             " Write the old value by hand; kommsync history has it."
         )
     key, shown = link.key, _as_shown(write, link)
-    if not _value(before):
-        return back(write, None, key, shown), "the value is taken away"
-    return back(write, before, key, shown), "the old value is put back"
+    wish = back(write, before, key, shown)
+    return wish, "the value is taken away" if wish.value is None else "the old value is put back"
 
 
 def back(write: Write, before: Shown | None, key: str, shown: str) -> Wish:
     """The entry shows ``before`` again, or nothing."""
     if before is None or not before.value:
         return Wish(0, write.side, write.kind, key, None, expected=shown)
-    flags = (bool(before.opt_out), bool(before.invalid))
-    return Wish(0, write.side, write.kind, key, before.value, before.type, 0, "", shown, *flags)
+    opt_out, invalid = bool(before.opt_out), bool(before.invalid)
+    return Wish(
+        0,
+        write.side,
+        write.kind,
+        key,
+        before.value,
+        before.type,
+        expected=shown,
+        opt_out=opt_out,
+        invalid=invalid,
+    )
 
 
 def anew(write: Write, before: Shown) -> Wish:
     """A new entry like the one that this write emptied, with its kind, type, flags and user text."""
     known = (write.after.komm_kz if write.after else 0) or before.komm_kz
-    flags = (bool(before.opt_out), bool(before.invalid))
+    opt_out, invalid = bool(before.opt_out), bool(before.invalid)
     return Wish(
-        0, write.side, write.kind, None, before.value, before.type, known, before.bemerkung, None, *flags
+        0, write.side, write.kind, None, before.value, before.type, known, before.bemerkung,
+        opt_out=opt_out, invalid=invalid,
     )  # fmt: skip
 
 

@@ -351,7 +351,8 @@ class Store(Protocol):
 
     # the sweep and the scan
     async def sweep_slice(self, before: float, limit: int) -> list[Person]:
-        """Tracked persons whose Advoware look is older than ``before``, oldest first."""
+        """Tracked persons whose Advoware look is older than ``before``, oldest first; without those who wait for their
+        first sync, which looks by itself."""
         ...
 
     async def scan_slice(self, after_id: str, limit: int) -> list[Person]: ...

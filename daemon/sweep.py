@@ -10,6 +10,7 @@ from __future__ import annotations
 import math
 from collections import OrderedDict
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from typing import Protocol
 
 import anyio
@@ -145,7 +146,7 @@ class Sweep:
         return [person for person in people if person is not None]
 
     def _without_set_aside(self, people: list[Person]) -> list[Person]:
-        """Without those whose record is sick, or who wait for their first sync, which looks by itself."""
+        """Without those whose record is sick."""
         now = self._clock.monotonic()
         self._aside = {espocrm_id: until for espocrm_id, until in self._aside.items() if until > now}
         return [person for person in people if person.espocrm_id not in self._aside]
@@ -157,7 +158,7 @@ class Sweep:
 
     async def _look_at(self, people: list[Person]) -> int:
         """Concurrently; returns at how many. The first trouble of the side ends it and is raised."""
-        waiting = [person for person in people if not self._syncs_soon(person)]
+        waiting = [person for person in people if person.standing.state is not State.SYNCING]
         before = (
             await self._book.seen([person.espocrm_id for person in waiting], Side.ADVOWARE) if waiting else {}
         )
@@ -180,17 +181,14 @@ class Sweep:
             raise trouble[0]
         return len(waiting)
 
-    def _syncs_soon(self, person: Person) -> bool:
-        never_synced = person.standing.state is State.DIRTY and person.looked_at == 0
-        if never_synced:
-            self._set_aside(person)
-        return never_synced or person.standing.state is State.SYNCING
-
     async def _look(self, person: Person, before: Seen | None) -> None:
+        asked_at = self._clock.now()
         try:
             record = await self._advoware.get(person.bet_nr)
         except RecordMissing:
-            self._set_aside(person)
+            # an answer as well: without it everybody missing stayed the oldest, and hid who waits in truth
+            shown = replace(before or Seen((), 0.0), at=asked_at)
+            await self._book.looked(person.espocrm_id, Side.ADVOWARE, shown)
             if person.standing.reason != MISSING:
                 await self._change_seen(person, MISSING)
             return

@@ -25,7 +25,11 @@ NEXT_RESUMED = (
     "SELECT min(max(due_at, paused_until)) FROM persons INDEXED BY persons_paused"
     " WHERE paused_until > ? AND paused_until < 9e15 AND state IN ('dirty', 'failed')"
 )
-SWEEP = f"{people.SELECTED_BY_LOOK} WHERE l.advoware_at < ? ORDER BY l.advoware_at LIMIT ?"
+#: Who waits for his first sync is looked at by it.
+SWEEP = (
+    f"{people.SELECTED_BY_LOOK} WHERE l.advoware_at < ? AND NOT (l.advoware_at = 0 AND p.state = 'dirty')"
+    " ORDER BY l.advoware_at LIMIT ?"
+)
 LEASED = f"{people.SELECTED} WHERE p.state = ? AND p.owner IS NOT ?"
 OLDEST_LOOK = "SELECT min(advoware_at) FROM looks"
 SCAN = f"{people.SELECTED} WHERE p.espocrm_id > ? ORDER BY p.espocrm_id LIMIT ?"

@@ -217,6 +217,33 @@ async def test_missing_in_advoware_is_for_the_sync_to_confirm_and_told_once(desk
     assert await desk.state(1) == (State.PERMANENTLY_FAILED, MISSING)
 
 
+async def test_many_who_are_missing_hold_up_nobody(desk: Desk) -> None:
+    """More than are set aside: what staff edit at the others in Advoware must be found."""
+    await desk.known(1105)
+    for one in range(1, 1101):
+        desk.firm.sick[one] = RecordMissing(side=Side.ADVOWARE)
+    await desk.run(2000)
+    assert set(desk.firm.calls) == set(range(1, 1106))
+
+
+async def test_many_who_were_never_synced_hold_up_nobody(desk: Desk) -> None:
+    await desk.known(5)
+    for one in range(101, 1301):
+        await desk.store.discover(f"{one:04}", one, None)
+    await desk.run(1000)
+    assert set(desk.firm.calls) == {1, 2, 3, 4, 5}
+
+
+async def test_who_is_missing_was_asked_about(desk: Desk) -> None:
+    """Else one of them keeps the alert about old looks on for ever."""
+    await desk.known(2)
+    desk.firm.sick[1] = RecordMissing(side=Side.ADVOWARE)
+    began = desk.clock.now()
+    await desk.run(1000)
+    people = await desk.store.by_bet_nr(1) + await desk.store.by_bet_nr(2)
+    assert min(person.looked_at for person in people) > began
+
+
 async def test_a_sick_record_does_not_hold_up_the_others(desk: Desk) -> None:
     await desk.known(5)
     desk.firm.sick[1] = ServerError(side=Side.ADVOWARE)

@@ -144,6 +144,8 @@ async def test_the_sweep_goes_round_by_the_oldest_look(store: SqliteStore) -> No
         await store.discover(name, number + 1, None)
     await store.looked("a", Side.ADVOWARE, seen(START + 2))
     await store.looked("b", Side.ADVOWARE, seen(START + 1))
+    assert [one.espocrm_id for one in await store.sweep_slice(START + 10, 10)] == ["b", "a"], "its sync looks"
+    assert {person.espocrm_id for person in await store.lease("me", 5)} == {"a", "b", "c"}
     slice_ = await store.sweep_slice(START + 10, 10)
     assert [(person.espocrm_id, person.looked_at) for person in slice_] == [
         ("c", 0.0),

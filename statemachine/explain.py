@@ -87,6 +87,10 @@ PROBLEMS: Mapping[str, tuple[str, str]] = MappingProxyType(
             "held by the deletion fuse until an operator approves or rejects",
             "von der Löschsicherung angehalten, bis jemand freigibt oder ablehnt",
         ),
+        "kept": (
+            "its deletion was rejected, and EspoCRM or Advoware, where it is missing, may not be written",
+            "das Löschen wurde abgelehnt, und wo er fehlt, darf nicht geschrieben werden",
+        ),
         "merging": (
             "the value is there already: the entries become one",
             "der Wert ist schon da: die Einträge werden einer",

@@ -5,6 +5,8 @@ Called by holds and carry. Counting and blowing are the store's; here a deletion
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from statemachine.case import Fuse, Hold, Vanished
 from statemachine.decide import Action
 from statemachine.diff import Change, Difference
@@ -20,16 +22,32 @@ class Fuses:
         self._draft = draft
         self._case = draft.s.case
 
-    def holds(self, d: Difference, action: Action) -> bool:
-        """Whether this entry must wait for the operator; names what vanished on the way."""
+    def holds(self, d: Difference, action: Action) -> str | None:
+        """Why this entry is not deleted: ``fuse`` waits for the operator, ``kept`` had his answer but may not be
+        written back. Names what vanished on the way."""
         held = [self._held_by(d, action, side) for side in Side]
-        return any(held)
+        if not any(held):
+            return None
+        kept = d.tie.link is not None and any(self.rejected(d.tie.link, side) for side in Side)
+        return "kept" if kept else "fuse"
 
     def mark(self, link: Link, side: Side) -> None:
         """Name a vanished entry, keeping what is already known of it."""
-        self.name(
-            Vanished(link.key, side, self._draft.s.canonical(link.value, link.kind), since=self._draft.s.now)
-        )
+        self.name(self._vanished(link, side))
+
+    def reject(self, link: Link, side: Side) -> None:
+        """Name a vanished entry that is not to be deleted, whatever becomes of the decision that said so."""
+        vanished = replace(self._of(link, side) or self._vanished(link, side), hold=Hold.REJECTED)
+        self._draft.vanished = [one for one in self._draft.vanished if _what(one) != _what(vanished)]
+        self._draft.vanished.append(vanished)
+
+    def keep_marks(self) -> None:
+        """While nothing is done: what is known of entries that are still not to be seen."""
+        links = {d.tie.link.key: d for d in self._draft.diff.differences if d.tie.link is not None}
+        for mark in self._case.vanished:
+            d = links.get(mark.link_key)
+            if d is not None and change_on(d, mark.side) is not Change.SAME:
+                self.name(mark)
 
     def name(self, found: Vanished) -> None:
         mark = self.known(found) or found
@@ -47,8 +65,9 @@ class Fuses:
         return self._case.fuse_of(side) is not Fuse.INTACT
 
     def known(self, mark: Vanished) -> Vanished | None:
-        wanted = (mark.link_key, mark.side, mark.base_value)
-        return next((v for v in self._case.vanished if (v.link_key, v.side, v.base_value) == wanted), None)
+        """The mark of this round, else the one of the last."""
+        marks = (*self._draft.vanished, *self._case.vanished)
+        return next((one for one in marks if _what(one) == _what(mark)), None)
 
     def _held_by(self, d: Difference, action: Action, side: Side) -> bool:
         deletes = action is _DELETES[side]
@@ -68,4 +87,12 @@ class Fuses:
         return self._case.fuse_of(side) is Fuse.EVERYTHING and change_on(d, side) in moved
 
     def _of(self, link: Link, side: Side) -> Vanished | None:
-        return self.known(Vanished(link.key, side, self._draft.s.canonical(link.value, link.kind)))
+        return self.known(self._vanished(link, side))
+
+    def _vanished(self, link: Link, side: Side) -> Vanished:
+        value = self._draft.s.canonical(link.value, link.kind)
+        return Vanished(link.key, side, value, since=self._draft.s.now)
+
+
+def _what(mark: Vanished) -> tuple[str, Side, str]:
+    return (mark.link_key, mark.side, mark.base_value)

@@ -25,7 +25,6 @@ class Holds:
         self._s = draft.s
         self._verdicts = verdicts
         self._fuses = Fuses(draft)
-        self._give_back: set[Side] = set()
         self._of_old_pair: set[Value] = set()
 
     # --- one entry ----------------------------------------------------------------------------------------------
@@ -48,18 +47,18 @@ class Holds:
             return "pending"
         if action in (Action.EDIT_EDIT, Action.EDIT_DELETE):
             return "conflict"
-        return "fuse" if self._fuses.holds(d, action) else None
+        return self._fuses.holds(d, action)
 
     def _instead(self, d: Difference, action: Action) -> Action:
-        """A rejected deletion, and the losing side of an emptied one, is written back and the link lives on (§9)."""
+        """A rejected deletion is written back and the link lives on (§9)."""
         for side in Side:
             if d.tie.link is None or not self._s.rules.may_write(side):
                 continue
-            rejected = self._fuses.rejected(d.tie.link, side)
-            if (rejected or side in self._give_back) and change_on(d, side) is Change.GONE:
+            if not self._fuses.rejected(d.tie.link, side):
+                continue
+            if change_on(d, side) is Change.GONE:
                 return action if change_on(d, side.other) is Change.GONE else _BACK[side]
-            swept = (d.advoware, d.espocrm, side) == (Change.SAME, Change.CHANGED, Side.ESPOCRM)
-            if rejected and swept:
+            if (d.advoware, d.espocrm, side) == (Change.SAME, Change.CHANGED, Side.ESPOCRM):  # swept
                 return Action.GIVE_ESPOCRM
         return action
 
@@ -80,6 +79,12 @@ class Holds:
         """Whether nothing at all may be written before a human has answered."""
         emptied = [self._emptied(side) for side in Side]
         return self._pair_changed() or any(emptied)
+
+    def wait(self) -> None:
+        """Nothing is done about any entry in this round; what was decided about them is not forgotten."""
+        for d in self._draft.diff.differences:
+            self._draft.note(d, Action.NOTHING, "waits")
+        self._fuses.keep_marks()
 
     def _pair_changed(self) -> bool:
         """Another betnr (§7). Keeping Advoware's state takes out what came from the old Beteiligte."""
@@ -102,7 +107,8 @@ class Holds:
         return (item.kind, self._draft.of_item(item)) in self._of_old_pair
 
     def _emptied(self, side: Side) -> bool:
-        """Once asked, it stays asked until none of its entries is gone any more or somebody decided (§9)."""
+        """Once asked, it stays asked until none of its entries is gone any more or somebody decided (§9); of what he
+        decided to keep nobody is asked again."""
         gone = [d for d in self._draft.diff.differences if d.tie.link and change_on(d, side) is Change.GONE]
         lost = [d for d in gone if change_on(d, side.other) is not Change.GONE]
         if not lost or self._s.rules.empty_side != "hold" or not self._s.rules.may_write(side.other):
@@ -110,14 +116,15 @@ class Holds:
         asked = any(c.kind is ConflictKind.SIDE_EMPTIED and c.emptied is side for c in self._s.case.conflicts)
         if not asked and not guard.emptied(len(self._draft.base.links), self._entries_on(side)):
             return False
+        if not asked and all(self._fuses.rejected(d.tie.agreed, side) for d in lost):
+            return False
         if not asked and self._waits_for_the_rest(side):
             return True
-        for d in lost:
-            self._fuses.mark(d.tie.agreed, side)
         conflict = Conflict(0, ConflictKind.SIDE_EMPTIED, None, None, None, None, self._s.now, side)
         keep = self._verdicts.on_whole(conflict)
-        if keep is not None and keep.value != side.value:
-            self._give_back.add(side)
+        gives_back = keep is not None and keep.value != side.value
+        for d in lost:
+            (self._fuses.reject if gives_back else self._fuses.mark)(d.tie.agreed, side)
         return keep is None
 
     def _waits_for_the_rest(self, side: Side) -> bool:

@@ -23,7 +23,6 @@ from statemachine.case import (
     Vanished,
 )
 from statemachine.commands import PutRecord, RowCommand
-from statemachine.decide import Action
 from statemachine.diff import Change, Difference, diff
 from statemachine.draft import PASSING, UNSYNCED, Draft, Entry
 from statemachine.flags import carry_flags
@@ -96,8 +95,7 @@ def _drawn_up(situation: Situation, frozen: frozenset[Kind]) -> Draft:
     verdicts = Verdicts(draft)
     holds, admission = Holds(draft, verdicts), Admission(draft)
     if stumps.take_back(draft) or wishes.carry(draft, admission) or holds.whole():
-        for d in draft.diff.differences:
-            draft.note(d, Action.NOTHING, "waits")
+        holds.wait()
     else:
         _entries(draft, holds)
         carry_flags(draft, admission)

@@ -59,8 +59,9 @@ class Verdicts:
             self._end(verdict, key in held)
         for verdict in self._on_whole:
             problems = {e.problem for e in self._draft.entries if _touched(e, verdict.conflict)} - {None}
-            # of an emptied side a refused value would be deleted as well, were the decision over
-            self._end(verdict, bool(problems if verdict.conflict.emptied else problems & PASSING))
+            # what was to be emptied and is not would be asked about again; what was to be given back is marked
+            empties = verdict.keep.value == verdict.conflict.emptied
+            self._end(verdict, bool(problems if empties else problems & PASSING))
         self._keep_asking()
         for decision in self._left_over():
             if self._is_half_done(decision):

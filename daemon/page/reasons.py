@@ -87,6 +87,10 @@ ENTRIES: Final = {
         "Ungewöhnlich viele Einträge sind verschwunden; es wird nichts gelöscht, bis jemand zustimmt.",
         "Unusually many entries have vanished; nothing is deleted until somebody approves.",
     ),
+    "kept": Text(
+        "Der Eintrag fehlt auf einer Seite, die nicht beschrieben wird; auf der anderen bleibt er, wie entschieden.",
+        "The entry is missing on a side that is not written; on the other it stays, as was decided.",
+    ),
     "conflict": Text("Wartet auf eine Entscheidung.", "Waits for a decision."),
     "pending deletion": Text(
         "Fehlt auf einer Seite; ein zweiter Blick steht aus.", "Missing on one side; a second look is due."

@@ -51,16 +51,19 @@ def register(
     turn: Turn, espocrm_id: str, bet_nr: int, vanished: Sequence[Vanished], guard: GuardLimits
 ) -> None:
     """What a run found vanished. What came back is forgotten unless it was carried out; a fuse blows when the new
-    ones are too many."""
+    ones are too many. What a decision gives back is rejected and counts no more."""
     since = turn.now - guard.window_seconds
     turn.do("DELETE FROM vanished WHERE hold = 'carried' AND since <= ?", since)
     known = {
         (one.link_key, one.side, one.base_value): one.hold for one in of_person(turn, espocrm_id, bet_nr)
     }
-    listed = dict.fromkeys((one.link_key, one.side, one.base_value) for one in vanished)
+    listed = {(one.link_key, one.side, one.base_value): one.hold for one in vanished}
     back = [key for key, hold in known.items() if key not in listed and hold is not Hold.CARRIED]
     turn.many(f"DELETE FROM vanished WHERE {_ONE}", ((espocrm_id, bet_nr, *key) for key in back))  # noqa: S608
-    fresh = [key for key in listed if key not in known]
+    rejected = [key for key, hold in listed.items() if hold is Hold.REJECTED]
+    for key in rejected:
+        _put(turn, espocrm_id, bet_nr, *key, Hold.REJECTED)
+    fresh = [key for key in listed if key not in known and key not in rejected]
     _add(turn, espocrm_id, bet_nr, fresh)
     for side in sorted({side for _, side, _ in fresh}):
         _blow_if_too_many(turn, side, guard, since)
@@ -77,7 +80,7 @@ def _put(
 ) -> None:
     turn.do(
         "INSERT INTO vanished (espocrm_id, bet_nr, link_key, side, base_value, hold, since)"
-        " VALUES (?, ?, ?, ?, ?, ?, ?)",
+        " VALUES (?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO UPDATE SET hold = excluded.hold",
         espocrm_id, bet_nr, link_key, side, base_value, hold, turn.now,
     )  # fmt: skip
 

@@ -7,8 +7,8 @@ from dataclasses import replace
 
 import pytest
 
-from statemachine.case import Conflict, ConflictKind, Decision, Fuse, Hold, Keep, Variant
-from statemachine.model import Side
+from statemachine.case import Conflict, ConflictKind, Decision, Fuse, Hold, Keep, Variant, Wish
+from statemachine.model import Kind, Side
 from statemachine.rules import Direction, Policy
 from tests.statemachine.world import RULES, World, agreed
 
@@ -403,7 +403,45 @@ def test_a_rejected_deletion_is_never_carried_out_where_it_cannot_be_written_bac
     world.fuse(Side.ESPOCRM, Fuse.INTACT, Hold.REJECTED)
     world.sync()
     assert world.history == []
-    assert [e.problem for e in world.run().plan.entries if e.problem] == ["fuse"]
+    assert [e.problem for e in world.run().plan.entries if e.problem] == ["kept"]
+
+
+def test_a_rejection_is_not_forgotten_by_a_run_that_waits_for_something_else() -> None:
+    """Such as the second of two undos: the deletion was carried out, as the fuse was intact again."""
+    world = three()
+    drop_item(world)
+    world.run()
+    world.fuse(Side.ESPOCRM, Fuse.DELETIONS)
+    world.sync()
+    world.fuse(Side.ESPOCRM, Fuse.INTACT, Hold.REJECTED)
+    keys = {link.value: link.key for link in world.case.base.links}
+    wishes = (
+        Wish(7, Side.ESPOCRM, Kind.EMAIL, keys[MAIL], "neu@example.de", expected=MAIL),
+        Wish(8, Side.ESPOCRM, Kind.PHONE, keys[E_TWO], "+495111234569", type="Office", expected=E_TWO),
+    )
+    world.case = replace(world.case, wishes=wishes)
+    assert world.run().ended == "look_again"
+    assert [v.hold for v in world.case.vanished] == [Hold.REJECTED]
+    world.sync()
+    assert len([tlf for tlf in world.tlfs() if tlf]) == 3
+    assert E_ONE in world.item_values()
+
+
+def test_what_is_kept_of_a_source_that_may_not_be_written_stays() -> None:
+    """§12: EspoCRM was emptied entry by entry, the operator keeps Advoware: it was emptied as well."""
+    world = three()
+    world.rules = replace(RULES, direction=Direction.TO_ADVOWARE)
+    for value in (E_ONE, E_TWO, MAIL):
+        world.remove_item(value)
+    world.sync()
+    assert [c.kind for c in world.case.conflicts] == [ConflictKind.SIDE_EMPTIED]
+    world.decide(Keep.ADVOWARE)
+    for _ in range(2):
+        world.sync()
+        world.wait(100_000)
+    assert len([tlf for tlf in world.tlfs() if tlf]) == 3
+    assert (world.case.conflicts, world.case.decisions) == ((), ())
+    assert [e.problem for e in world.run().plan.entries] == ["kept"] * 3
 
 
 def test_what_is_set_back_is_no_deletion() -> None:

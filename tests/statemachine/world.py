@@ -533,7 +533,10 @@ class _Sync:
             ),
             writes=tuple(x for x in settled if not x.settled or x.at >= w.now - window),
             vanished=tuple(
-                replace(v, hold=holds.get((v.link_key, v.side, v.base_value), v.hold)) for v in plan.vanished
+                v
+                if v.hold is Hold.REJECTED
+                else replace(v, hold=holds.get((v.link_key, v.side, v.base_value), v.hold))
+                for v in plan.vanished
             ),
             parked=plan.parked,
             unsyncable=plan.unsyncable,

@@ -27,7 +27,7 @@ from daemon.steadiness import Steadiness
 from daemon.view import View
 from statemachine import looks, plan
 from statemachine.advance import agreed_so_far
-from statemachine.case import Decision, Outcome, Variant
+from statemachine.case import Conflict, Decision, Outcome, Variant
 from statemachine.commands import PutRecord
 from statemachine.decide import POLICY, same_conflict
 from statemachine.errors import ClockSet, HopelessRecord, KommsyncError, RecordTrouble
@@ -164,8 +164,9 @@ class _Sync:
         if self._syncer.steadiness.since() != self._steady_since:
             raise ClockSet("the server's clock was set; if that happens often, look at its time service")
         self.view.change(now=self._clock.now())
+        self.view.note_foreign_types()
         made = plan.make(self.situation)
-        self.view.change(case=replace(self.situation.case, pending=made.pending))
+        self.view.change(case=replace(self.situation.case, pending=(*made.pending, *made.over)))
         for decision in made.decided:
             conflict = decision.conflict
             key = (conflict.kind, conflict.link_key, conflict.espocrm, conflict.advoware, conflict.emptied)
@@ -174,6 +175,8 @@ class _Sync:
 
     async def _step(self, made: Plan, held: AsyncExitStack) -> bool:
         """The next thing to do; False when it must wait for another run."""
+        if self.situation.espocrm.bet_nr != self._person.bet_nr:
+            return False  # a save while we looked: what it shows is not meant for this Beteiligte (§7)
         if made.questions:
             await self._ask_who_shares(made)
             return True
@@ -276,7 +279,10 @@ class _Sync:
     async def _ask_who_shares(self, made: Plan) -> None:
         shared = set(self.situation.shared)
         for kind, canonical in made.questions:
-            if await self._store.holders(kind, canonical, self._person.espocrm_id):
+            items = self.situation.espocrm.items(kind)
+            value = next(i.value for i in items if self.situation.canonical(i.value, kind) == canonical)
+            publisher, me = self._syncer.publisher, self._person.espocrm_id
+            if await publisher.shares(kind, canonical, value, me):
                 shared.add((kind, canonical))
         asked = self.situation.asked | set(made.questions)
         self.view.change(asked=asked, shared=frozenset(shared))
@@ -293,7 +299,12 @@ class _Sync:
         holders = dict(self.situation.holders)
         for kind, canonical, value in made.lookups:
             holders[kind, canonical] = await self._syncer.publisher.holder(
-                kind, canonical, value, self._person.espocrm_id, self._rules.region
+                kind,
+                canonical,
+                value,
+                self._person.espocrm_id,
+                self._rules.region,
+                attempts=self._person.standing.attempts,
             )
         self.view.change(holders=holders)
         return True
@@ -383,7 +394,7 @@ class _Sync:
         end = ending(made, self.situation, (), False, self._clock.now())
         if made.idle:
             return await self._finish(made, end, self.view.case.visible_status), made
-        end = replace(end, event=_unwritten(made))
+        end = replace(end, event=_unwritten(made, end.conflicts))
         result = await self._finish(made, end, self.view.case.visible_status)
         return replace(result, lag=None), made
 
@@ -416,12 +427,12 @@ class _Sync:
             await self.view.remember_looks()
 
 
-def _unwritten(made: Plan) -> Event:
+def _unwritten(made: Plan, conflicts: tuple[Conflict, ...]) -> Event:
     """How a rehearsal ends that has left something to write."""
     if made.look_again_at is not None:
         return Event(Trigger.LOOK_AGAIN, "second_look", made.look_again_at, unsynced=made.unsynced)
-    if made.conflicts:
-        return Event(Trigger.CONFLICT_FOUND, ", ".join(sorted({one.kind.value for one in made.conflicts})))
+    if conflicts:  # those that are decided too: nothing has been carried out
+        return Event(Trigger.CONFLICT_FOUND, ", ".join(sorted({one.kind.value for one in conflicts})))
     return Event(Trigger.SYNCED, WOULD_WRITE)
 
 

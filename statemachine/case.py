@@ -158,6 +158,11 @@ class Hold(StrEnum):
     CARRIED = "carried"
     APPROVED = "approved"
     REJECTED = "rejected"
+    #: rejected while edits were held too (a restored EspoCRM, §7): an edit is set back as well
+    REVERTED = "reverted"
+
+
+REJECTED = frozenset({Hold.REJECTED, Hold.REVERTED})
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,7 +9,7 @@ from statemachine.admission import Admission
 from statemachine.case import Vanished, Variant
 from statemachine.diff import Difference
 from statemachine.draft import Draft
-from statemachine.fuse import Fuses
+from statemachine.fuse import EXTRA, Fuses
 from statemachine.model import Side
 from statemachine.rules import Extras
 
@@ -27,7 +27,7 @@ class ExtraEntries:
             return "extra"
         source = Side.ADVOWARE if d.tie.item else Side.ESPOCRM
         value = self._draft.of_item(d.tie.item) if d.tie.item else d.tie.rows[0].canonical
-        key = f"extra:{d.tie.kind}:{value}"
+        key = f"{EXTRA}{d.tie.kind}:{value}"
         first, confirmed = self._s.second_look(key, source)
         self._draft.pending.append(first)
         self._fuses.name(Vanished(key, source, value, since=self._s.now))

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from statemachine.case import Fuse, Hold, Vanished
+from statemachine.case import REJECTED, Fuse, Hold, Vanished
 from statemachine.decide import Action
 from statemachine.diff import Change, Difference
 from statemachine.draft import Draft, change_on
@@ -15,6 +15,10 @@ from statemachine.model import Link, Side
 
 #: What carries a deletion out, by the side from which the entry vanished.
 _DELETES = {Side.ESPOCRM: Action.EMPTY_ADVOWARE, Side.ADVOWARE: Action.REMOVE_FROM_ESPOCRM}
+
+
+#: How the key of an entry begins that exists only on the written side and has no link (§12).
+EXTRA = "extra:"
 
 
 class Fuses:
@@ -28,7 +32,9 @@ class Fuses:
         held = [self._held_by(d, action, side) for side in Side]
         if not any(held):
             return None
-        kept = d.tie.link is not None and any(self.rejected(d.tie.link, side) for side in Side)
+        kept = d.tie.link is not None and any(
+            self.rejected(d.tie.link, side) and not self._swept(d, side) for side in Side
+        )
         return "kept" if kept else "fuse"
 
     def mark(self, link: Link, side: Side) -> None:
@@ -42,11 +48,13 @@ class Fuses:
         self._draft.vanished.append(vanished)
 
     def keep_marks(self) -> None:
-        """While nothing is done: what is known of entries that are still not to be seen."""
+        """While nothing is done: what is known of entries that are still not to be seen, and of those that are no part
+        of the mirror (§12)."""
         links = {d.tie.link.key: d for d in self._draft.diff.differences if d.tie.link is not None}
         for mark in self._case.vanished:
             d = links.get(mark.link_key)
-            if d is not None and change_on(d, mark.side) is not Change.SAME:
+            is_gone = d is not None and change_on(d, mark.side) is not Change.SAME
+            if is_gone or mark.link_key.startswith(EXTRA):
                 self.name(mark)
 
     def name(self, found: Vanished) -> None:
@@ -56,12 +64,21 @@ class Fuses:
 
     def rejected(self, link: Link, side: Side) -> bool:
         mark = self._of(link, side)
-        return mark is not None and mark.hold is Hold.REJECTED
+        return mark is not None and mark.hold in REJECTED
+
+    def reverted(self, link: Link, side: Side) -> bool:
+        """Rejected, and so is an edit (§7)."""
+        mark = self._of(link, side)
+        return mark is not None and mark.hold is Hold.REVERTED
+
+    def approved(self, link: Link, side: Side) -> bool:
+        mark = self._of(link, side)
+        return mark is not None and mark.hold is Hold.APPROVED
 
     def stops(self, mark: Vanished | None, side: Side) -> bool:
         """An approved deletion passes, a rejected one never does."""
-        if mark is not None and mark.hold in (Hold.APPROVED, Hold.REJECTED):
-            return mark.hold is Hold.REJECTED
+        if mark is not None and mark.hold in (Hold.APPROVED, *REJECTED):
+            return mark.hold in REJECTED
         return self._case.fuse_of(side) is not Fuse.INTACT
 
     def known(self, mark: Vanished) -> Vanished | None:
@@ -77,7 +94,8 @@ class Fuses:
         rejected = self.rejected(d.tie.link, side)
         if deletes or swept or (rejected and change_on(d, side) is not Change.SAME):
             self.mark(d.tie.link, side)
-        if swept and rejected:
+        # that a deletion was rejected says nothing of another value, which is there since
+        if swept and rejected and (change_on(d, side) is Change.GONE or self.reverted(d.tie.link, side)):
             return False
         return (deletes or swept) and self.stops(self._of(d.tie.link, side), side)
 

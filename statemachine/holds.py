@@ -34,11 +34,12 @@ class Holds:
         if self._came_from_old_pair(d):
             return Action.REMOVE_FROM_ESPOCRM
         action = decide.decide(d.advoware, d.espocrm, equal(self._draft, d.tie), self._s.rules.direction)
-        if action in (Action.EDIT_EDIT, Action.EDIT_DELETE):
-            action = self._verdicts.on_entry(d, action)
-        if action in (Action.PENDING, Action.EDIT_EDIT, Action.EDIT_DELETE):
+        if action is Action.PENDING:
             return action
-        return self._instead(d, action)
+        instead = self._instead(d, action)
+        if instead in (Action.EDIT_EDIT, Action.EDIT_DELETE):
+            return self._verdicts.on_entry(d, action)
+        return instead
 
     def reason(self, d: Difference, action: Action) -> str | None:
         """Why nothing is done about this entry just now; None: go on."""
@@ -47,6 +48,8 @@ class Holds:
             return "pending"
         if action in (Action.EDIT_EDIT, Action.EDIT_DELETE):
             return "conflict"
+        if action is Action.REMOVE_FROM_ESPOCRM and not self._s.rules.may_write(Side.ESPOCRM):
+            return "extra"  # of the old Beteiligte (§7): not to be removed here, and nothing for the new one
         return self._fuses.holds(d, action)
 
     def _instead(self, d: Difference, action: Action) -> Action:
@@ -58,9 +61,14 @@ class Holds:
                 continue
             if change_on(d, side) is Change.GONE:
                 return action if change_on(d, side.other) is Change.GONE else _BACK[side]
-            if (d.advoware, d.espocrm, side) == (Change.SAME, Change.CHANGED, Side.ESPOCRM):  # swept
+            if side is Side.ESPOCRM and self._is_set_back(d):
                 return Action.GIVE_ESPOCRM
         return action
+
+    def _is_set_back(self, d: Difference) -> bool:
+        """An edit of a restored EspoCRM: its old value does not win over what staff entered in Advoware since (§7)."""
+        swept = d.espocrm is Change.CHANGED and d.advoware in (Change.SAME, Change.CHANGED)
+        return swept and self._fuses.reverted(d.tie.agreed, Side.ESPOCRM)
 
     def _wait_for_second_look(self, d: Difference) -> None:
         for pending in self._draft.diff.pending:
@@ -109,23 +117,37 @@ class Holds:
     def _emptied(self, side: Side) -> bool:
         """Once asked, it stays asked until none of its entries is gone any more or somebody decided (§9); of what he
         decided to keep nobody is asked again."""
-        gone = [d for d in self._draft.diff.differences if d.tie.link and change_on(d, side) is Change.GONE]
-        lost = [d for d in gone if change_on(d, side.other) is not Change.GONE]
+        asked = any(c.kind is ConflictKind.SIDE_EMPTIED and c.emptied is side for c in self._s.case.conflicts)
+        lost = self._lost(side, asked)
         if not lost or self._s.rules.empty_side != "hold" or not self._s.rules.may_write(side.other):
             return False
-        asked = any(c.kind is ConflictKind.SIDE_EMPTIED and c.emptied is side for c in self._s.case.conflicts)
         if not asked and not guard.emptied(len(self._draft.base.links), self._entries_on(side)):
             return False
-        if not asked and all(self._fuses.rejected(d.tie.agreed, side) for d in lost):
+        conflict = Conflict(0, ConflictKind.SIDE_EMPTIED, None, None, None, None, self._s.now, side)
+        if not self._verdicts.has_been_decided(conflict) and self._is_answered(lost, side):
             return False
         if not asked and self._waits_for_the_rest(side):
             return True
-        conflict = Conflict(0, ConflictKind.SIDE_EMPTIED, None, None, None, None, self._s.now, side)
         keep = self._verdicts.on_whole(conflict)
         gives_back = keep is not None and keep.value != side.value
         for d in lost:
-            (self._fuses.reject if gives_back else self._fuses.mark)(d.tie.agreed, side)
+            if gives_back and not self._verdicts.entry_has_been_decided(d):
+                self._fuses.reject(d.tie.agreed, side)
+            else:
+                self._fuses.mark(d.tie.agreed, side)
         return keep is None
+
+    def _lost(self, side: Side, asked: bool) -> list[Difference]:
+        """Linked entries that are gone there and not on the other side. What was asked about and is missing in one look
+        counts: an edit there, or our own writing back, has only begun the looks anew."""
+        gone = {Change.GONE, Change.MISSING} if asked else {Change.GONE}
+        absent = (d for d in self._draft.diff.differences if d.tie.link and change_on(d, side) in gone)
+        return [d for d in absent if change_on(d, side.other) is not Change.GONE]
+
+    def _is_answered(self, lost: list[Difference], side: Side) -> bool:
+        """Each of them was approved, or each rejected, when the list of held deletions was decided about."""
+        of, links = self._fuses, [d.tie.agreed for d in lost]
+        return all(of.rejected(x, side) for x in links) or all(of.approved(x, side) for x in links)
 
     def _waits_for_the_rest(self, side: Side) -> bool:
         """That a side is empty must have been seen twice as well, of every entry; until then nothing follows."""

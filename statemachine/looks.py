@@ -29,6 +29,8 @@ class AskedAndAnswered(Protocol):
 REQUESTS = frozenset({"dirty", "pending_sync"})
 
 EMAILS, PHONES, REST, ROWS = "emails", "phones", "rest", "rows"
+#: All entries of both sides.
+WHOLE = frozenset({EMAILS, PHONES, ROWS})
 
 
 def look_espocrm(record: EspocrmRecord, before: Seen | None) -> Seen:

@@ -23,6 +23,7 @@ from statemachine.case import (
     Vanished,
 )
 from statemachine.commands import PutRecord, RowCommand
+from statemachine.decide import Action
 from statemachine.diff import Change, Difference, diff
 from statemachine.draft import PASSING, UNSYNCED, Draft, Entry
 from statemachine.flags import carry_flags
@@ -31,12 +32,10 @@ from statemachine.itemplan import ItemPlan
 from statemachine.model import Base, Kind
 from statemachine.rebase import rebase
 from statemachine.rowplan import RowPlan
+from statemachine.rules import Extras
 from statemachine.situation import Situation, Value
 from statemachine.status import fields_with_data
 from statemachine.verdicts import Verdicts, dissolving
-
-#: A first sync ends when each of these was seen twice: of what a truncated answer hides nobody would ever ask (§7).
-_WHOLE = frozenset({looks.EMAILS, looks.PHONES, looks.ROWS})
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +50,7 @@ class Plan:
     entries: tuple[Entry, ...]
     base: Base
     pending: tuple[Pending, ...] = ()
+    over: tuple[Pending, ...] = ()
     vanished: tuple[Vanished, ...] = ()
     conflicts: tuple[Conflict, ...] = ()
     decided: tuple[Decision, ...] = ()
@@ -94,7 +94,10 @@ def _drawn_up(situation: Situation, frozen: frozenset[Kind]) -> Draft:
     draft = _draft(situation, frozen)
     verdicts = Verdicts(draft)
     holds, admission = Holds(draft, verdicts), Admission(draft)
-    if stumps.take_back(draft) or wishes.carry(draft, admission) or holds.whole():
+    if stumps.take_back(draft) or wishes.carry(draft, admission):
+        holds.wait()
+        verdicts.wait()
+    elif holds.whole():
         holds.wait()
     else:
         _entries(draft, holds)
@@ -135,15 +138,19 @@ def _places_first(d: Difference) -> tuple[bool, bool, int]:
 
 
 def _finished(draft: Draft) -> Plan:
-    if draft.base.first and not draft.s.settled >= _WHOLE:
+    if draft.base.first and not draft.s.settled >= looks.WHOLE:
+        # of what a truncated answer hides nobody would ever ask (§7)
         draft.again.append(draft.s.now + draft.s.rules.settle)
     base = advance(draft)
+    if draft.base.first and not base.first and _is_to_be_a_mirror(draft):
+        draft.again.append(draft.s.now + draft.s.rules.settle)
     return Plan(
         rows=draft.rows.commands(),
         record=_record(draft),
         entries=tuple(draft.entries),
         base=base,
         pending=_pending(draft, base),
+        over=_over(draft, base),
         vanished=tuple(draft.vanished),
         conflicts=tuple(draft.conflicts),
         decided=tuple(draft.decided),
@@ -161,10 +168,23 @@ def _finished(draft: Draft) -> Plan:
     )
 
 
+def _is_to_be_a_mirror(draft: Draft) -> bool:
+    """What exists only on the written side was kept by the first sync alone; nobody else would ask for it (§12)."""
+    extras = any(entry.action is Action.EXTRA and entry.problem == "extra" for entry in draft.entries)
+    return extras and draft.s.rules.extras is Extras.REMOVE
+
+
 def _pending(draft: Draft, base: Base) -> tuple[Pending, ...]:
     """A link that was dropped because both its sides are gone waits for nothing any more."""
     links = {link.key for link in base.links}
     return (*(one for one in draft.diff.pending if one.link_key in links), *draft.pending)
+
+
+def _over(draft: Draft, base: Base) -> tuple[Pending, ...]:
+    """The rest of them. The rounds of this run that follow still begin with the base of its beginning, where these
+    links live: were their first looks forgotten, they would be missing anew in each run, for ever."""
+    links = {link.key for link in base.links}
+    return tuple(one for one in draft.diff.pending if one.link_key not in links)
 
 
 def _record(draft: Draft) -> PutRecord | None:

@@ -6,10 +6,12 @@ stays open and the decision waits with it. One that was made for other values is
 
 from __future__ import annotations
 
-from statemachine import decide
+import hashlib
+
+from statemachine import decide, looks
 from statemachine.case import Conflict, ConflictKind, Decision, Fuse, Keep, Notice, Variant, Write
 from statemachine.decide import Action
-from statemachine.diff import Change, Difference
+from statemachine.diff import Difference
 from statemachine.draft import PASSING, Draft, Entry
 from statemachine.model import Base, Side
 from statemachine.rules import Direction
@@ -33,12 +35,21 @@ class Verdicts:
         verdict = decide.verdict_of(conflict, self._s.rules.conflict_policy, self._s.case.decisions)
         if verdict is None:
             self._draft.conflicts.append(conflict)
-            self._draft.notices.append(
-                Notice(f"conflict:{conflict.link_key}", "conflict", conflict.kind.value)
-            )
+            self._draft.notices.append(_notice(conflict))
             return action
         self._on_entries[d.tie.agreed.key] = verdict
         return decide.decided(d.advoware, d.espocrm, verdict.keep)
+
+    def entry_has_been_decided(self, d: Difference) -> bool:
+        """By a human, for the values that are there now: his word on one entry counts more than on the whole side."""
+        return self.has_been_decided(_conflict_of(d, ConflictKind.EDIT_DELETE, self._s.now))
+
+    def has_been_decided(self, conflict: Conflict) -> bool:
+        """By a human, and his decision waits to be followed."""
+        return any(
+            decide.same_conflict(one.conflict, conflict) and one.by != decide.POLICY
+            for one in self._s.case.decisions
+        )
 
     def on_whole(self, conflict: Conflict) -> Keep | None:
         """What a human decided about an emptied side or a changed pair; None while he has not."""
@@ -49,8 +60,16 @@ class Verdicts:
             return verdict.keep
         self._draft.conflicts.append(conflict)
         if all(fuse is Fuse.INTACT for _, fuse in self._s.case.fuse):
-            self._draft.notices.append(Notice(f"conflict:{conflict.kind}", "conflict", conflict.kind.value))
+            self._draft.notices.append(_notice(conflict))
         return None
+
+    def wait(self) -> None:
+        """Nothing was asked in this round: all questions stay open, and what was decided waits with them (§9)."""
+        intact = all(fuse is Fuse.INTACT for _, fuse in self._s.case.fuse)
+        for conflict in self._s.case.conflicts:
+            self._draft.conflicts.append(conflict)
+            if intact or conflict.link_key is not None:
+                self._draft.notices.append(_notice(conflict))
 
     def close(self) -> None:
         """After all entries: what was followed, what waits, what is void."""
@@ -59,17 +78,35 @@ class Verdicts:
             self._end(verdict, key in held)
         for verdict in self._on_whole:
             problems = {e.problem for e in self._draft.entries if _touched(e, verdict.conflict)} - {None}
-            # what was to be emptied and is not would be asked about again; what was to be given back is marked
-            empties = verdict.keep.value == verdict.conflict.emptied
-            self._end(verdict, bool(problems if empties else problems & PASSING))
+            # were it over, what was not emptied would be asked about again, and what was not removed would go to the
+            # new Beteiligte; what was to be given back is marked
+            emptied = verdict.conflict.emptied
+            gives_back = emptied is not None and verdict.keep.value != emptied
+            self._end(verdict, bool(problems & PASSING if gives_back else problems))
         self._keep_asking()
         for decision in self._left_over():
-            if self._is_half_done(decision):
-                self._draft.conflicts.append(self._known(decision.conflict))
-            elif self._carried_out(decision):
+            if self._carried_out(decision):
                 self._draft.carried_out.append(decision)
+            elif decision.by != decide.POLICY and not self._s.settled >= looks.WHOLE:
+                # its values are not there in one look, which may be an older answer (§8)
+                self._stands(decision)
+                self._draft.again.append(self._s.now + self._s.rules.settle)
             else:
                 self._draft.void.append(decision)
+        for decision in self._s.case.decisions:
+            if decision.by != decide.POLICY and self._waits(decision):
+                self._stands(decision)
+
+    def _stands(self, decision: Decision) -> None:
+        known = self._known(decision.conflict)
+        if known not in self._draft.conflicts:
+            self._draft.conflicts.append(known)
+
+    def _waits(self, decision: Decision) -> bool:
+        """With its entry, which nothing can be said about just now."""
+        used = [*self._draft.decided, *self._on_entries.values(), *self._on_whole]
+        waiting = {e.tie.link.key for e in self._draft.entries if e.tie.link and e.problem in PASSING}
+        return decision not in used and decision.conflict.link_key in waiting
 
     def _end(self, verdict: Decision, waits: bool) -> None:
         if not waits:
@@ -77,27 +114,13 @@ class Verdicts:
         elif verdict in self._s.case.decisions and verdict.by != decide.POLICY:
             self._draft.conflicts.append(self._known(verdict.conflict))
 
-    def _is_half_done(self, decision: Decision) -> bool:
-        """It gave a side its entries back, and one of them is not to be seen there: a request without an answer, or a
-        list that was not whole. Until that is known the decision stands."""
-        side = decision.conflict.emptied
-        if side is None or decision not in self._s.case.decisions:
-            return False
-        missing = (e for e in self._draft.entries if e.problem == "pending")
-        gave = any(_overwrote(write, decision) for write in self._s.case.writes)
-        return gave and any(
-            (e.espocrm if side is Side.ESPOCRM else e.advoware) is Change.MISSING for e in missing
-        )
-
     def _keep_asking(self) -> None:
         """An entry that waits for a second look keeps its question: the first look may have been a torn one (§8)."""
         waiting = {e.tie.link.key for e in self._draft.entries if e.tie.link and e.problem == "pending"}
         for conflict in self._s.case.conflicts:
             if conflict.link_key in waiting:
                 self._draft.conflicts.append(conflict)
-                self._draft.notices.append(
-                    Notice(f"conflict:{conflict.link_key}", "conflict", conflict.kind.value)
-                )
+                self._draft.notices.append(_notice(conflict))
 
     def _carried_out(self, decision: Decision) -> bool:
         """An earlier run did it and could not say so any more (a crash, an outage), whatever was done since."""
@@ -136,6 +159,15 @@ class Verdicts:
 
     def _known(self, conflict: Conflict) -> Conflict:
         return next((c for c in self._s.case.conflicts if decide.same_conflict(c, conflict)), conflict)
+
+
+def _notice(conflict: Conflict) -> Notice:
+    """Other values are another cause: whoever has completed the Task too early gets a new one."""
+    about = str(conflict.kind)
+    if conflict.link_key is not None:
+        values = repr((conflict.kind, conflict.base, conflict.espocrm, conflict.advoware))
+        about = f"{conflict.link_key}:{hashlib.sha256(values.encode()).hexdigest()[:8]}"
+    return Notice(f"conflict:{about}", "conflict", conflict.kind.value)
 
 
 def dissolving(situation: Situation, base: Base) -> dict[str, Decision]:

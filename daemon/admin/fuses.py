@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from daemon.admin.desk import OPERATOR, NotPossible
-from daemon.store import HeldDeletion, SqliteStore
+from daemon.store import HeldDeletion, ShownList, SqliteStore
 from statemachine.case import Fuse
 from statemachine.model import Side
 
@@ -43,12 +43,12 @@ def _line(one: HeldDeletion) -> dict[str, Any]:
     }
 
 
-async def settle(store: SqliteStore, side: Side, *, approve: bool, expected: int | None = None) -> int:
-    """How many deletions were decided. ``expected``: how many were shown to whoever decides. Raises NotPossible when
+async def settle(store: SqliteStore, side: Side, *, approve: bool, shown: ShownList | None = None) -> int:
+    """How many deletions were decided. ``shown``: what whoever decides has seen. Raises NotPossible when
     the fuse is intact, or when what is held has changed since it was shown."""
     if await store.fuse(side) is Fuse.INTACT:
         raise NotPossible(f"the fuse of {side} is intact: there is nothing to decide. Type: kommsync fuse")
-    settled = await store.settle_fuse(side, approve, OPERATOR, expected)
-    if expected and not settled:
+    settled = await store.settle_fuse(side, approve, OPERATOR, shown)
+    if shown and not settled:
         raise NotPossible(f"what the fuse of {side} holds has changed meanwhile. Type: kommsync fuse")
     return settled

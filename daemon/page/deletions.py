@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import structlog
@@ -12,7 +13,7 @@ from daemon.admin.desk import NotPossible
 from daemon.page.desk import PAGE, Desk
 from daemon.page.language import Text
 from daemon.page.visit import Sorry, Visit, as_number, go, not_found
-from daemon.store import BlownFuse, HeldDeletion
+from daemon.store import BlownFuse, HeldDeletion, ShownList
 from statemachine.case import Fuse
 from statemachine.model import Side
 
@@ -30,6 +31,7 @@ class Held:
 
     fuse: BlownFuse
     number: int
+    at_ms: int
     first: list[HeldDeletion]
     next: tuple[int, str] | None
 
@@ -51,10 +53,11 @@ class Deletions:
         return self._desk.show(visit, "confirm_deletions", held=held, approve=_approve(visit))
 
     async def settle(self, visit: Visit) -> web.Response:
-        """By the same function as ``kommsync fuse``; exactly as many as were shown, or none."""
-        fuse, seen = await self._wanted(visit), as_number(visit.field("number"))
+        """By the same function as ``kommsync fuse``; exactly those that were shown, or none."""
+        fuse = await self._wanted(visit)
+        seen = ShownList(as_number(visit.field("number")), as_number(visit.field("at")) / 1000)
         try:
-            number = await fuses.settle(self._desk.store, fuse.side, approve=_approve(visit), expected=seen)
+            number = await fuses.settle(self._desk.store, fuse.side, approve=_approve(visit), shown=seen)
         except NotPossible:
             raise Sorry(409, _MOVED_ON) from None
         log.info("fuse_settled", side=fuse.side, approved=_approve(visit), number=number, by="page")
@@ -80,6 +83,7 @@ class Deletions:
         return Held(
             fuse,
             await store.held_count(fuse.side),
+            math.ceil(self._desk.now() * 1000),
             found[:PAGE],
             (last.bet_nr, last.link_key) if last else None,
         )

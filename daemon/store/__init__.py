@@ -7,6 +7,7 @@ not know the two systems, nor compare two values: the canonical form it stores i
 
 from daemon.store.desk import BlownFuse, HeldDeletion, Listing, OpenConflict, Sums
 from daemon.store.errors import StoreInUse, StoreTooNew, StoreTrouble
+from daemon.store.fuses import ShownList
 from daemon.store.history import HistoryRow
 from daemon.store.notices import StoredNotice
 from daemon.store.sqlite import SqliteStore, owner_of
@@ -17,6 +18,7 @@ __all__ = [
     "HistoryRow",
     "Listing",
     "OpenConflict",
+    "ShownList",
     "SqliteStore",
     "StoreInUse",
     "StoreTooNew",

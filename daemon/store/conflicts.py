@@ -11,7 +11,7 @@ from dataclasses import replace
 import msgspec
 
 from daemon.ports import Person
-from daemon.store import people
+from daemon.store import fuses, people
 from daemon.store.turn import Turn, body
 from statemachine.case import Conflict, ConflictKind, Decision, Keep
 from statemachine.standing import Event
@@ -93,11 +93,17 @@ def _values(conflict: Conflict) -> str:
 
 def _close(turn: Turn, espocrm_id: str, bet_nr: int, decision: Decision, outcome: str) -> None:
     """A decision of the policy belongs to no stored conflict: it is known by its values."""
-    if decision.conflict.id and _end(turn, decision.conflict.id, outcome):
+    one = (espocrm_id, _values(decision.conflict), decision.keep, decision.by)
+    if decision.conflict.id and turn.do(
+        "UPDATE decisions SET outcome = ?, closed_at = ? WHERE espocrm_id = ? AND body = ? AND keep = ?"
+        " AND decided_by = ? AND conflict_id = ? AND at = ? AND outcome IN ('waiting', 'replaced')",
+        outcome, turn.now, *one, decision.conflict.id, decision.at,
+    ):  # fmt: skip
         return
     known = turn.do(
-        "UPDATE decisions SET outcome = ?, closed_at = ? WHERE espocrm_id = ? AND body = ? AND outcome = 'waiting'",
-        outcome, turn.now, espocrm_id, _values(decision.conflict),
+        "UPDATE decisions SET outcome = ?, closed_at = ? WHERE espocrm_id = ? AND body = ? AND keep = ?"
+        " AND decided_by = ? AND outcome = 'waiting'",
+        outcome, turn.now, *one,
     )  # fmt: skip
     if not known:
         _add(turn, espocrm_id, bet_nr, decision, outcome)
@@ -127,6 +133,7 @@ def decide(turn: Turn, conflict_id: int, keep: Keep, by: str) -> Person | None:
         return None
     _end(turn, conflict_id, "replaced")
     conflict = replace(CONFLICT.decode(row[2]), id=conflict_id)
+    fuses.ask_again(turn, row[0], row[1], conflict.link_key, conflict.emptied)
     _add(turn, row[0], row[1], Decision(conflict, keep, by, turn.now), "waiting")
     return people.shift(turn, person, Event(Trigger.DECIDED, f"{keep} by {by}"))
 
@@ -136,10 +143,17 @@ def decide_many(turn: Turn, ids: Sequence[int], keep: Keep, by: str) -> list[int
     return [one for one in ids if decide(turn, one, keep, by) is not None]
 
 
+def betnr_decided(decided: Iterable[tuple[Decision, str]]) -> bool:
+    """Whether a change of betnr was decided, and that is carried out."""
+    return any(
+        outcome == "done" and one.conflict.kind is ConflictKind.BETNR_CHANGED for one, outcome in decided
+    )
+
+
 def betnr_settled(
     conflicts: Iterable[Conflict], decided: Iterable[tuple[Decision, str]], first: bool
 ) -> bool:
     """Whether the old pair's base has had its use: the change of betnr was decided, or the new pair agrees."""
-    if any(outcome == "done" and one.conflict.kind is ConflictKind.BETNR_CHANGED for one, outcome in decided):
+    if betnr_decided(decided):
         return True
     return not first and all(one.kind is not ConflictKind.BETNR_CHANGED for one in conflicts)

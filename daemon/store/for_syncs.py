@@ -142,9 +142,11 @@ class ForSyncs:
     async def decide(self, conflict_id: int, keep: Keep, by: str) -> Person | None:
         return await self._engine.write(conflicts.decide, conflict_id, keep, by)
 
-    async def settle_fuse(self, side: Side, approve: bool, by: str, expected: int | None = None) -> int:
-        """``expected``: how many deletions whoever decides has seen; if there are others, nothing is done."""
-        return await self._engine.write(fuses.settle, side, approve, by, expected)
+    async def settle_fuse(
+        self, side: Side, approve: bool, by: str, shown: fuses.ShownList | None = None
+    ) -> int:
+        """``shown``: what whoever decides has seen; if there are others, nothing is done."""
+        return await self._engine.write(fuses.settle, side, approve, by, shown)
 
     async def blow_fuse(self, side: Side, fuse: Fuse, reason: str) -> None:
         await self._engine.write(fuses.blow, side, fuse, reason)

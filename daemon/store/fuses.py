@@ -6,11 +6,12 @@ The count lives in the rows, so it survives a restart. A deletion is identified 
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 
 from daemon.ports import GuardLimits
 from daemon.store import links, people
 from daemon.store.turn import Turn
-from statemachine.case import Fuse, Hold, Vanished
+from statemachine.case import REJECTED, Fuse, Hold, Vanished
 from statemachine.guard import exceeds
 from statemachine.model import Side
 from statemachine.standing import Event
@@ -28,8 +29,25 @@ _UNDONE = (
     "hold = 'carried' AND EXISTS (SELECT 1 FROM links WHERE links.espocrm_id = vanished.espocrm_id"
     " AND links.bet_nr = vanished.bet_nr AND links.key = vanished.link_key)"
 )
-UNDECIDED = "SELECT count(*) FROM vanished WHERE side = ? AND hold IN ('pending', 'held')"
+#: Something new was held too (a restored EspoCRM), or a question got no Task while a fuse was blown.
+_SILENT = (
+    "SELECT espocrm_id FROM persons WHERE state = 'conflict' OR (state = 'clean' AND reason LIKE '%fuse%')"
+)
+#: Rejected, but its entry has been decided about since; ?5 NULL: all that vanished from a side.
+_REJECTED_BEFORE = (
+    "UPDATE vanished SET hold = ?1 WHERE espocrm_id = ?2 AND bet_nr = ?3 AND side = ?4"
+    " AND (?5 IS NULL OR link_key = ?5) AND hold IN ('rejected', 'reverted')"
+)
+UNDECIDED = "SELECT count(*), max(since) FROM vanished WHERE side = ? AND hold IN ('pending', 'held')"
 _ONE = "espocrm_id = ? AND bet_nr = ? AND link_key = ? AND side = ? AND base_value = ?"
+
+
+@dataclass(frozen=True, slots=True)
+class ShownList:
+    """A list of held deletions as somebody saw it: how many, and when (Unix seconds)."""
+
+    number: int
+    at: float
 
 
 def state(turn: Turn, side: Side) -> Fuse:
@@ -60,9 +78,9 @@ def register(
     listed = {(one.link_key, one.side, one.base_value): one.hold for one in vanished}
     back = [key for key, hold in known.items() if key not in listed and hold is not Hold.CARRIED]
     turn.many(f"DELETE FROM vanished WHERE {_ONE}", ((espocrm_id, bet_nr, *key) for key in back))  # noqa: S608
-    rejected = [key for key, hold in listed.items() if hold is Hold.REJECTED]
+    rejected = [key for key, hold in listed.items() if hold in REJECTED]
     for key in rejected:
-        _put(turn, espocrm_id, bet_nr, *key, Hold.REJECTED)
+        _put(turn, espocrm_id, bet_nr, *key, listed[key])
     fresh = [key for key in listed if key not in known and key not in rejected]
     _add(turn, espocrm_id, bet_nr, fresh)
     for side in sorted({side for _, side, _ in fresh}):
@@ -94,12 +112,13 @@ def _blow_if_too_many(turn: Turn, side: Side, guard: GuardLimits, since: float) 
 
 
 def blow(turn: Turn, side: Side, fuse: Fuse, reason: str) -> None:
-    """What waits for confirmation, or was allowed and is not done, is held from now on. A fuse that is blown for
-    everything stays so."""
+    """What waits for confirmation, or was allowed and is not done, is held from now on; of a restored EspoCRM what was
+    rejected and is not written back, too: it may show anything by now. A fuse that is blown for everything stays so."""
     if state(turn, side) is Fuse.EVERYTHING:
         return
     _set(turn, side, fuse, reason)
-    turn.do(f"UPDATE vanished SET hold = 'held' WHERE side = ? AND (hold = 'pending' OR {_UNDONE})", side)  # noqa: S608
+    anew = "'pending', 'rejected', 'reverted'" if fuse is Fuse.EVERYTHING else "'pending'"
+    turn.do(f"UPDATE vanished SET hold = 'held' WHERE side = ? AND (hold IN ({anew}) OR {_UNDONE})", side)  # noqa: S608
 
 
 def _set(turn: Turn, side: Side, fuse: Fuse, reason: str) -> None:
@@ -112,25 +131,39 @@ def _set(turn: Turn, side: Side, fuse: Fuse, reason: str) -> None:
     )
 
 
-def settle(turn: Turn, side: Side, approve: bool, by: str, expected: int | None = None) -> int:
+def settle(turn: Turn, side: Side, approve: bool, by: str, shown: ShownList | None = None) -> int:
     """Exactly the listed deletions are approved or rejected, their persons asked; the fuse is intact again. 0, and
-    nothing is done, when there are not ``expected`` ones any more: who decides has seen a list."""
+    nothing is done, when there are others by now than were ``shown``: who decides has seen a list."""
     if state(turn, side) is Fuse.INTACT:
         return 0
-    if expected is not None and turn.number(UNDECIDED, side) != expected:
+    if shown is not None and not _are_those(turn, side, shown):
         return 0
-    hold, reason = (Hold.APPROVED, "deletions_approved") if approve else (Hold.REJECTED, "deletions_rejected")
+    refused = Hold.REVERTED if state(turn, side) is Fuse.EVERYTHING else Hold.REJECTED
+    hold, reason = (Hold.APPROVED, "deletions_approved") if approve else (refused, "deletions_rejected")
     rows = turn.rows(
         "UPDATE vanished SET hold = ? WHERE side = ? AND hold IN ('pending', 'held') RETURNING espocrm_id",
         hold,
         side,
     )
     _set(turn, side, Fuse.INTACT, f"{reason} by {by}")
-    for espocrm_id in sorted({row[0] for row in rows}):
+    for espocrm_id in sorted({row[0] for row in (*rows, *turn.rows(_SILENT))}):
         person = people.find(turn, espocrm_id)
         if person is not None:
             people.shift(turn, person, Event(Trigger.ASKED, f"{reason} by {by}"))
     return len(rows)
+
+
+def _are_those(turn: Turn, side: Side, shown: ShownList) -> bool:
+    row = turn.row(UNDECIDED, side)
+    return row is not None and row[0] == shown.number and (row[1] is None or row[1] <= shown.at)
+
+
+def ask_again(turn: Turn, espocrm_id: str, bet_nr: int, link_key: str | None, side: Side | None) -> None:
+    """A human decides about this entry, or about all that vanished from this side: his last word counts, not that its
+    deletion was rejected before."""
+    for one in Side if side is None else (side,):
+        hold = Hold.PENDING if state(turn, one) is Fuse.INTACT else Hold.HELD
+        turn.do(_REJECTED_BEFORE, hold, espocrm_id, bet_nr, one, link_key)
 
 
 def may_delete(turn: Turn, espocrm_id: str, link_key: str, side: Side) -> bool:
@@ -143,7 +176,7 @@ def may_delete(turn: Turn, espocrm_id: str, link_key: str, side: Side) -> bool:
     hold = found[-1].hold if found else Hold.PENDING
     if hold is Hold.APPROVED:
         return True
-    if hold is Hold.REJECTED or state(turn, side) is not Fuse.INTACT:
+    if hold in REJECTED or state(turn, side) is not Fuse.INTACT:
         return False
     if found:
         key = (*pair, link_key, side, found[-1].base_value)

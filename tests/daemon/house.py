@@ -13,16 +13,19 @@ from daemon.app import App
 from daemon.config import load
 from daemon.metrics import Metrics
 from daemon.outside import open_outside
+from daemon.ports import Answer, Request
 from daemon.simulators import people
 from daemon.simulators.advoware import AdvowareWorld
 from daemon.simulators.advoware_rows import Row
 from daemon.simulators.espocrm import EspoWorld, mail, phone
 from daemon.simulators.people import Pair
 from daemon.simulators.wire import JsonObject
+from daemon.transport import WireError
+from statemachine.case import Keep
 from statemachine.model import Side
 from statemachine.states import State
 from tests.daemon.store.building import HandClock
-from tests.daemon.wires import Middling, WorldWire
+from tests.daemon.wires import Fault, Middling, WorldWire, truncated
 
 PEOPLE = 30
 #: Longer than the overlap and the settle time, so that every look is ripe.
@@ -181,3 +184,33 @@ async def house(path: Path, people_count: int = PEOPLE, **overrides: str) -> Asy
             await firm.poll()
         firm.asked()
         yield firm
+
+
+def short_list(firm: House, pair: Pair, hidden: str) -> Fault:
+    """Advoware's lists of this Beteiligter lack this value."""
+    wire = firm.wires[Side.ADVOWARE]
+
+    def fault(asked: Request) -> Answer | WireError | None:
+        is_person = asked.method == "GET" and asked.url.endswith(f"/{pair.bet_nr}")
+        return truncated(wire, asked, hidden) if is_person else None
+
+    return fault
+
+
+async def emptied_and_decided(firm: House, side: Side, *others: str) -> Pair:
+    """One side was emptied, and an operator wants to keep what the other shows. ``others``: more numbers."""
+    pair = await firm.synced()
+    if others:
+        phones = [phone(OFFICE, "Office", primary=True), *(phone(one, "Office") for one in others)]
+        firm.espo.edit_person(pair.espocrm_id, phones=phones)
+        await firm.look()
+    if side is Side.ADVOWARE:
+        for row in list(firm.advoware.rows(pair.bet_nr)):
+            firm.advoware.delete_row(row.id)
+    else:
+        firm.espo.edit_person(pair.espocrm_id, mails=[], phones=[])
+    await firm.look()
+    assert await firm.state(pair) == ("conflict", "side_emptied")
+    (conflict,) = await firm.app.outside.store.open_conflicts()
+    await firm.app.outside.store.decide(conflict.conflict.id, Keep(side.other.value), "test")
+    return pair

@@ -12,36 +12,11 @@ import pytest
 
 from daemon.ports import Answer, Request
 from daemon.simulators.espocrm import mail, phone
-from daemon.simulators.people import Pair
 from daemon.transport import Lost, WireError
-from statemachine.case import Keep, Wish
+from statemachine.case import Wish
 from statemachine.model import Kind, Side
-from tests.daemon.house import MOBILE, OFFICE, OTHER, House, house
-from tests.daemon.wires import WorldWire, json_answer
-
-Fault = Callable[[Request], Answer | WireError | None]
-
-
-def is_record(asked: Request) -> bool:
-    return asked.method == "GET" and "CBeteiligte/" in asked.url
-
-
-def without(wire: WorldWire, asked: Request, kind: str, *hidden: str) -> Answer:
-    """EspoCRM's record with half an array."""
-    shown = json.loads(wire.pass_on(asked).body)
-    kept = [one for one in shown[f"{kind}Data"] if one[kind] not in hidden]
-    return json_answer({**shown, f"{kind}Data": kept})
-
-
-def truncated(wire: WorldWire, asked: Request, *hidden: str) -> Answer:
-    """Advoware's Beteiligter with rows left out."""
-    whole = json.loads(wire.pass_on(asked).body)
-    return json_answer(
-        [
-            {**one, "kommunikation": [k for k in one["kommunikation"] if k["tlf"] not in hidden]}
-            for one in whole
-        ]
-    )
+from tests.daemon.house import MOBILE, OFFICE, OTHER, emptied_and_decided, house, short_list
+from tests.daemon.wires import Fault, Once, WorldWire, is_record, json_answer, refusing, truncated, without
 
 
 def read_after_a_write(
@@ -64,29 +39,6 @@ def read_after_a_write(
 
     wire.fault = fault
     return seen
-
-
-def refusing(field: str) -> Answer:
-    return Answer(400, {"X-Status-Reason": f"Field validation failure; field: {field}, type: valid"}, b"")
-
-
-async def emptied_and_decided(firm: House, side: Side, *others: str) -> Pair:
-    """One side was emptied, and an operator wants to keep what the other shows. ``others``: more numbers."""
-    pair = await firm.synced()
-    if others:
-        phones = [phone(OFFICE, "Office", primary=True), *(phone(one, "Office") for one in others)]
-        firm.espo.edit_person(pair.espocrm_id, phones=phones)
-        await firm.look()
-    if side is Side.ADVOWARE:
-        for row in list(firm.advoware.rows(pair.bet_nr)):
-            firm.advoware.delete_row(row.id)
-    else:
-        firm.espo.edit_person(pair.espocrm_id, mails=[], phones=[])
-    await firm.look()
-    assert await firm.state(pair) == ("conflict", "side_emptied")
-    (conflict,) = await firm.app.outside.store.open_conflicts()
-    await firm.app.outside.store.decide(conflict.conflict.id, Keep(side.other.value), "test")
-    return pair
 
 
 # --- a decision about an emptied side stands until all of it is done ------------------------------------------------
@@ -287,7 +239,8 @@ async def test_what_is_typed_into_a_row_that_was_emptied_late_is_new(tmp_path: P
         firm.espo.edit_person(pair.espocrm_id, mails=[])
         await firm.poll()
         await firm._work()
-        wire, held = firm.wires[Side.ADVOWARE], []
+        wire = firm.wires[Side.ADVOWARE]
+        held: list[Request] = []
 
         def fault(asked: Request) -> Answer | WireError | None:
             if asked.method != "PUT" or held:
@@ -345,30 +298,24 @@ async def test_an_item_that_came_late_has_its_row_though_a_list_hides_it(tmp_pat
     async with house(tmp_path, 0) as firm:
         pair = await firm.synced()
         firm.advoware.add_row(pair.bet_nr, 3, "0171 3920001")
-        espocrm, advoware, held, cut = firm.wires[Side.ESPOCRM], firm.wires[Side.ADVOWARE], [], [None]
+        espocrm = firm.wires[Side.ESPOCRM]
+        held: list[Request] = []
 
         def lost(asked: Request) -> Answer | WireError | None:
-            if asked.method != "PUT" or held:
+            if asked.method != "PUT":
                 return None
             held.append(asked)
             return Lost("no answer")
 
-        espocrm.fault = lost
+        espocrm.fault = Once(lost)
         await firm.sweep()
         firm.clock.time += 10
         await firm._work()
         espocrm.pass_on(held[0])
-
-        def short(asked: Request) -> Answer | WireError | None:
-            if asked.method != "GET" or not asked.url.endswith(f"/{pair.bet_nr}") or not cut:
-                return None
-            cut.pop()
-            return truncated(advoware, asked, "0171 3920001")
-
-        advoware.fault = short
+        firm.wires[Side.ADVOWARE].fault = once = Once(short_list(firm, pair, "0171 3920001"))
         firm.clock.time += 70
         await firm._work()
-        assert not cut
+        assert once.given
         await firm.look()
         assert len(firm.rows(pair)) == 3
 
@@ -412,12 +359,7 @@ async def test_a_whole_look_counts_though_the_other_side_did_not_answer(tmp_path
     """§1, §9: two short lists with a whole one between them are no second look."""
     async with house(tmp_path, 0) as firm:
         pair = await firm.synced()
-        wire = firm.wires[Side.ADVOWARE]
-
-        def short(asked: Request) -> Answer | WireError | None:
-            is_person = asked.method == "GET" and asked.url.endswith(f"/{pair.bet_nr}")
-            return truncated(wire, asked, "alt@example.de") if is_person else None
-
+        wire, short = firm.wires[Side.ADVOWARE], short_list(firm, pair, "alt@example.de")
         wire.fault = short
         await firm.sweep()
         await firm._work()

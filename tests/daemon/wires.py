@@ -1,6 +1,7 @@
 """For the tests of the two sides: wires without sockets, a gate and a transport on virtual time."""
 
 import asyncio
+import json
 import random
 import selectors
 import traceback
@@ -22,6 +23,8 @@ from statemachine.model import Side
 
 T = TypeVar("T")
 START = 1_795_000_000.0
+#: Asked before each request of a WorldWire; its answer or error comes instead.
+Fault = Callable[[Request], Answer | WireError | None]
 
 
 class VirtualLoop(asyncio.SelectorEventLoop):
@@ -86,12 +89,12 @@ class ScriptedWire:
 
 
 class WorldWire:
-    """A simulated world without sockets. ``fault``: asked before each request; its answer or error comes instead."""
+    """A simulated world without sockets, but for what its ``fault`` makes of a request."""
 
     def __init__(self, world: simulated.World) -> None:
         self.world = world
         self.sent: list[Request] = []
-        self.fault: Callable[[Request], Answer | WireError | None] = lambda _: None
+        self.fault: Fault = lambda _: None
 
     async def send(self, request: Request, timeout: float) -> Answer:
         self.sent.append(request)
@@ -121,6 +124,47 @@ def json_answer(value: object, status: int = 200, **headers: str) -> Answer:
 def text_answer(text: str = "", status: int = 200, **headers: str) -> Answer:
     named = {name.replace("_", "-"): value for name, value in headers.items()}
     return Answer(status, {"Content-Type": "text/plain", **named}, text.encode())
+
+
+@dataclass
+class Once:
+    """The first answer that this fault gives, and no more."""
+
+    fault: Fault
+    given: bool = False
+
+    def __call__(self, asked: Request) -> Answer | WireError | None:
+        came = None if self.given else self.fault(asked)
+        self.given = self.given or came is not None
+        return came
+
+
+def is_record(asked: Request) -> bool:
+    """EspoCRM is asked for one CBeteiligte."""
+    return asked.method == "GET" and "CBeteiligte/" in asked.url
+
+
+def without(wire: WorldWire, asked: Request, kind: str, *hidden: str) -> Answer:
+    """EspoCRM's record with half an array."""
+    shown = json.loads(wire.pass_on(asked).body)
+    kept = [one for one in shown[f"{kind}Data"] if one[kind] not in hidden]
+    return json_answer({**shown, f"{kind}Data": kept})
+
+
+def truncated(wire: WorldWire, asked: Request, *hidden: str) -> Answer:
+    """Advoware's Beteiligter with rows left out."""
+    whole = json.loads(wire.pass_on(asked).body)
+    return json_answer(
+        [
+            {**one, "kommunikation": [k for k in one["kommunikation"] if k["tlf"] not in hidden]}
+            for one in whole
+        ]
+    )
+
+
+def refusing(field: str) -> Answer:
+    """EspoCRM takes no value of this field."""
+    return Answer(400, {"X-Status-Reason": f"Field validation failure; field: {field}, type: valid"}, b"")
 
 
 def date(moment: float) -> str:

@@ -9,7 +9,7 @@ import pytest
 
 from statemachine.case import Conflict, ConflictKind, Decision, Fuse, Hold, Keep, Variant, Wish
 from statemachine.model import Kind, Side
-from statemachine.rules import Direction, Policy
+from statemachine.rules import Direction, Extras, Policy
 from tests.statemachine.world import RULES, World, agreed
 
 ONE, TWO, MAIL = "0511/1234560", "0511/1234561", "max@example.de"
@@ -427,6 +427,23 @@ def test_a_rejection_is_not_forgotten_by_a_run_that_waits_for_something_else() -
     assert E_ONE in world.item_values()
 
 
+def test_no_question_ends_in_a_round_that_asks_none() -> None:
+    """§9: nor is one told while a fuse is blown."""
+    world = three()
+    empty_advoware(world)
+    world.sync()
+    asked = world.case.conflicts
+    world.fuse(Side.ADVOWARE, Fuse.DELETIONS)
+    keys = {link.value: link.key for link in world.case.base.links}
+    wishes = (
+        Wish(7, Side.ESPOCRM, Kind.EMAIL, keys[MAIL], "neu@example.de", expected=MAIL),
+        Wish(8, Side.ESPOCRM, Kind.PHONE, keys[E_TWO], "+495111234569", type="Office", expected=E_TWO),
+    )
+    world.case = replace(world.case, wishes=wishes)
+    run = world.run()
+    assert (run.ended, world.case.conflicts, run.plan.notices) == ("look_again", asked, ())
+
+
 def test_what_is_kept_of_a_source_that_may_not_be_written_stays() -> None:
     """§12: EspoCRM was emptied entry by entry, the operator keeps Advoware: it was emptied as well."""
     world = three()
@@ -519,7 +536,7 @@ def test_rejected_edits_are_set_back() -> None:
     world.fuse(Side.ESPOCRM, Fuse.EVERYTHING)
     world.sync()
     assert world.history == []
-    world.fuse(Side.ESPOCRM, Fuse.INTACT, Hold.REJECTED)
+    world.fuse(Side.ESPOCRM, Fuse.INTACT, Hold.REVERTED)
     world.sync()
     assert world.item_values() == [MAIL, E_ONE, E_TWO]
     assert MAIL in world.tlfs()
@@ -531,7 +548,7 @@ def test_a_rejected_edit_waits_for_the_fuse_no_longer() -> None:
     world.fuse(Side.ESPOCRM, Fuse.EVERYTHING)
     world.sync()
     world.case = replace(
-        world.case, vanished=tuple(replace(v, hold=Hold.REJECTED) for v in world.case.vanished)
+        world.case, vanished=tuple(replace(v, hold=Hold.REVERTED) for v in world.case.vanished)
     )
     world.sync()
     assert world.item_values() == [MAIL, E_ONE, E_TWO]
@@ -544,3 +561,26 @@ def test_a_decision_about_another_pair_is_void_when_the_pair_is_back() -> None:
     world.case = replace(world.case, decisions=(Decision(asked, Keep.ADVOWARE, "operator", world.now),))
     assert [one.conflict for one in world.run().plan.void] == [asked]
     assert world.history == []
+
+
+def test_a_rejected_extra_stays_rejected_while_an_emptied_side_is_asked_about() -> None:
+    """§12: what exists only on the written side has no link, and its mark was forgotten meanwhile."""
+    world = three()
+    world.rules = replace(RULES, direction=Direction.TO_ESPOCRM, extras=Extras.REMOVE)
+    world.phone("+495115555550")
+    world.run()
+    world.fuse(Side.ADVOWARE, Fuse.DELETIONS)
+    world.sync()
+    world.fuse(Side.ADVOWARE, Fuse.INTACT, Hold.REJECTED)
+    world.wait(200).sync()
+    assert "+495115555550" in world.item_values()
+    rows = dict(world.rows)
+    world.rows.clear()
+    world.sync()
+    assert world.case.conflicts
+    world.wait(200)
+    world.rows.update(rows)
+    world.sync()
+    world.wait(200).sync()
+    assert world.case.conflicts == ()
+    assert "+495115555550" in world.item_values()

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field, replace
 from statemachine import effects, journal, kommkz, looks, marker
 from statemachine.acceptance import Acceptance, shown
 from statemachine.case import (
+    REJECTED,
     Case,
     Conflict,
     ConflictKind,
@@ -534,7 +535,7 @@ class _Sync:
             writes=tuple(x for x in settled if not x.settled or x.at >= w.now - window),
             vanished=tuple(
                 v
-                if v.hold is Hold.REJECTED
+                if v.hold in REJECTED
                 else replace(v, hold=holds.get((v.link_key, v.side, v.base_value), v.hold))
                 for v in plan.vanished
             ),

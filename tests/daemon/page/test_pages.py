@@ -10,8 +10,13 @@ from statemachine.case import Fuse
 from statemachine.model import Side
 from statemachine.states import State
 from tests.daemon.house import House
-from tests.daemon.page.browsing import ENGLISH, Visitor, visiting
+from tests.daemon.page.browsing import ENGLISH, Answer, Visitor, visiting
 from tests.daemon.page.scenes import conflicts, given_up, hire, mass_deletion, number, unsyncable
+
+
+def shown(confirm: Answer) -> dict[str, str]:
+    """What the form says about the list that it showed."""
+    return {name: confirm.hidden(name)[0] for name in ("number", "at")}
 
 
 async def test_a_quiet_firm(firm: House, visitor: Visitor) -> None:
@@ -57,7 +62,7 @@ async def test_mass_deletions_are_held_shown_and_rejected(firm: House, visitor: 
     confirm = await visitor.post("/deletions/confirm", {"side": "advoware", "what": "reject"})
     assert "6 Löschungen ablehnen?" in confirm.text
     assert confirm.text.count("neu:") == 6
-    fields = {"side": "advoware", "what": "reject", "number": confirm.hidden("number")[0]}
+    fields = {"side": "advoware", "what": "reject", **shown(confirm)}
     assert "Über 6 Löschungen" in (await visitor.post("/deletions/settle", fields)).text
     await firm.settle()
     for place, pair in enumerate(pairs):
@@ -69,11 +74,11 @@ async def test_mass_deletions_are_approved_as_they_were_shown(firm: House, visit
     await visitor.get("/deletions")
     confirm = await visitor.post("/deletions/confirm", {"side": "advoware", "what": "approve"})
     assert confirm.text.count("wird entfernt:") == 6
-    fields = {"side": "advoware", "what": "approve", "number": "5"}
-    refused = await visitor.post("/deletions/settle", fields)
+    fields = {"side": "advoware", "what": "approve", **shown(confirm)}
+    refused = await visitor.post("/deletions/settle", {**fields, "number": "5"})
     assert refused.status == 409
     assert await firm.app.outside.store.fuse(Side.ADVOWARE) is Fuse.DELETIONS
-    await visitor.post("/deletions/settle", {**fields, "number": "6"})
+    await visitor.post("/deletions/settle", fields)
     await firm.settle()
     for place, pair in enumerate(pairs):
         assert number(place) not in [value for _, value in firm.phones(pair)]
@@ -238,7 +243,7 @@ async def test_a_restored_espocrm_is_told_from_deletions(firm: House, visitor: V
     assert "aus einer älteren Sicherung wiederhergestellt" in page.text
     confirm = await visitor.post("/deletions/confirm", {"side": "espocrm", "what": "approve"})
     assert "Ja, 1 gelten lassen" in confirm.text
-    await visitor.post("/deletions/settle", {"side": "espocrm", "what": "approve", "number": "1"})
+    await visitor.post("/deletions/settle", {"side": "espocrm", "what": "approve", **shown(confirm)})
     await firm.settle()
     assert firm.rows(pair) == [(1, number(1, 5))]
 

@@ -3,7 +3,7 @@
 import pytest
 
 from daemon.ports import Finish, GuardLimits
-from daemon.store import SqliteStore
+from daemon.store import ShownList, SqliteStore
 from statemachine.case import Fuse, Hold
 from statemachine.model import Side
 from statemachine.states import State, Trigger
@@ -191,6 +191,9 @@ async def test_only_what_was_seen_is_decided(store: SqliteStore) -> None:
     await store.discover("a", 1, None)
     keys = [str(one) for one in range(60)]
     await synced(store, "a", 1, Finish(base(), done(), vanished=vanished(*keys)))
-    assert await store.settle_fuse(Side.ADVOWARE, True, "operator", 59) == 0
+    assert await store.settle_fuse(Side.ADVOWARE, True, "operator", ShownList(59, START)) == 0
     assert await store.fuse(Side.ADVOWARE) is Fuse.DELETIONS
-    assert await store.settle_fuse(Side.ADVOWARE, True, "operator", 60) == 60
+    assert await store.settle_fuse(Side.ADVOWARE, True, "operator", ShownList(60, START - 1)) == 0, (
+        "one is new"
+    )
+    assert await store.settle_fuse(Side.ADVOWARE, True, "operator", ShownList(60, START)) == 60

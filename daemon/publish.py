@@ -10,8 +10,8 @@ import structlog
 from daemon.ports import Clock, Espocrm, Person, Store
 from statemachine import journal, status
 from statemachine.case import Case, Outcome, Shown
-from statemachine.commands import PutRecord
-from statemachine.errors import HopelessRecord, KommsyncError, UnknownOutcome
+from statemachine.commands import PutRecord, shown_item
+from statemachine.errors import HopelessRecord, KommsyncError, RecordTrouble, UnknownOutcome
 from statemachine.model import EspocrmRecord, Kind
 from statemachine.normalize import canonical
 from statemachine.rules import Rules
@@ -27,20 +27,32 @@ class Publisher:
         self._store = store
         self._clock = clock
 
-    async def holder(self, kind: Kind, wanted: str, value: str, besides: str, region: str) -> Shown | None:
-        """How the value's present holder shows it: from our store, else by one list call and one GET."""
-        for _, shown in await self._store.holders(kind, wanted, besides):
-            return shown
+    async def holder(
+        self, kind: Kind, wanted: str, value: str, besides: str, region: str, *, attempts: int = 0
+    ) -> Shown | None:
+        """How the value's present holder shows it now: by one list call and one GET, else from our store, which cannot
+        know what became of a shared value since (nobody's ``modifiedAt`` moves, facts §4.1): an opt-out would be
+        lifted. So a holder who cannot be read is asked once more, after the wait of a failed attempt. ``attempts``:
+        those that have failed."""
+        trouble: RecordTrouble | None = None
+        try:
+            record = await self._espocrm.holder(kind, value, besides)
+        except RecordTrouble as error:  # of the holder's record, which is not the one that is synced
+            record, trouble = None, error
+        for item in record.items(kind) if record else ():
+            if canonical(item.value, kind, region) == wanted:
+                return shown_item(item)
+        known = await self._store.holders(kind, wanted, besides)
+        if trouble is not None and (not known or not attempts):
+            raise trouble
+        return next((shown for _, shown in known), None)
+
+    async def shares(self, kind: Kind, wanted: str, value: str, besides: str) -> bool:
+        """Whether another tracked Beteiligter holds the value: one that was synced with it, or shows it now."""
+        if await self._store.holders(kind, wanted, besides):
+            return True
         record = await self._espocrm.holder(kind, value, besides)
-        items = record.items(kind) if record else ()
-        return next(
-            (
-                Shown(i.value, type=i.type, primary=i.primary, opt_out=i.opt_out, invalid=i.invalid)
-                for i in items
-                if canonical(i.value, kind, region) == wanted
-            ),
-            None,
-        )
+        return record is not None and record.bet_nr is not None
 
     async def show(
         self, person: Person, run: str, record: EspocrmRecord, wanted: str | None, case: Case, rules: Rules

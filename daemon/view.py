@@ -13,7 +13,8 @@ from daemon.apply import FRESH_SECONDS, Applied
 from daemon.arrival import Arrival, Gone, World, meet
 from daemon.ports import Person
 from statemachine import looks, status
-from statemachine.case import Case, Seen
+from statemachine.advance import with_types
+from statemachine.case import Case, Fuse, Seen
 from statemachine.commands import PutRecord
 from statemachine.model import AdvowareRecord, Base, EspocrmRecord, Kind, Side
 from statemachine.rules import Rules
@@ -73,6 +74,16 @@ class View:
     def change(self, **changes: Any) -> None:
         """Fields of the situation."""
         self.situation = replace(self.situation, **changes)
+
+    def note_foreign_types(self) -> None:
+        """A type that changed while nobody saved this record is no wish of its user, and must not become one when our
+        own write moves modifiedAt (§5, *type change*); nor is one of a restored EspoCRM, whatever is decided about what
+        its fuse holds (§7)."""
+        record, case = self.situation.espocrm, self.situation.case
+        if record.modified_at == case.base.stamp or case.fuse_of(Side.ESPOCRM) is Fuse.EVERYTHING:
+            shown = {self.situation.canonical(item.value, item.kind): item.type for item in record.phones}
+            base = with_types(case.base, shown, self.situation.canonical)
+            self.change(case=replace(case, base=base))
 
     # to read again
 

@@ -7,6 +7,7 @@ when both sides were read without it.
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 
 from statemachine import kommkz, looks
@@ -14,7 +15,7 @@ from statemachine.case import Outcome, Variant, Write
 from statemachine.diff import Change, Difference
 from statemachine.doubles import younger_double
 from statemachine.draft import PASSING, Draft, equal
-from statemachine.model import Base, Item, Link, LinkRow, Side
+from statemachine.model import Base, Item, Kind, Link, LinkRow, Side
 from statemachine.pairing import Tie
 from statemachine.rows import Row
 from statemachine.situation import Situation, subject
@@ -36,6 +37,7 @@ def advance(draft: Draft) -> Base:
         links=tuple(links),
         counter=counter,
         stamp=draft.base.stamp if _type_waits(draft) else draft.s.espocrm.modified_at,
+        by_marker=tuple(row.id for e in draft.entries if e.tie.via_marker for row in e.tie.rows),
         first=draft.base.first and (bool(draft.again) or any(e.problem in PASSING for e in draft.entries)),
     )
 
@@ -53,8 +55,18 @@ def agreed_so_far(before: Base, after: Base) -> Base | None:
     return replace(before, links=links, counter=after.counter)
 
 
-def _essence(link: Link) -> tuple[str, str, tuple[tuple[int, str], ...]]:
-    return link.key, link.value, tuple((row.id, row.tlf) for row in link.rows)
+def with_types(base: Base, shown: Mapping[str, str | None], canonical: Callable[[str, Kind], str]) -> Base:
+    """The base with the types that EspoCRM shows now, by canonical number; nobody of ours has changed them."""
+    links: list[Link] = []
+    for link in base.links:
+        type_ = shown.get(canonical(link.value, link.kind)) if link.kind is Kind.PHONE else None
+        foreign = type_ is not None and type_ != link.type
+        links.append(replace(link, type=type_, derived_type=False) if foreign else link)
+    return replace(base, links=tuple(links))
+
+
+def _essence(link: Link) -> tuple[str, str, str | None, tuple[tuple[int, str], ...]]:
+    return link.key, link.value, link.type, tuple((row.id, row.tlf) for row in link.rows)
 
 
 def _type_waits(draft: Draft) -> bool:

@@ -39,10 +39,12 @@ def of(situation: Situation) -> Iterator[tuple[Write, Effect]]:
 
 def came(situation: Situation) -> tuple[int, ...]:
     """Journal ids of unanswered PUTs whose effect is there, and that no other attempt can have brought: they are done,
-    and what they gave can come late no more. A second attempt may show what the first one would still bring (§8)."""
+    and what they gave can come late no more. A second attempt may show what the first one would still bring (§8). One
+    that changes nothing was sent for its answer, and has not come without it."""
     writes = {write.id: write for write in situation.case.writes}
     seen = (writes[write.id] for write, effect in of(situation) if effect is Effect.TAKEN)
-    unanswered = (w for w in seen if w.outcome in (Outcome.UNKNOWN, None) and w.operation == "put")
+    puts = (w for w in seen if w.outcome in (Outcome.UNKNOWN, None) and w.operation == "put")
+    unanswered = (w for w in puts if not (w.before and w.after and w.before == w.after))
     return tuple(w.id for w in unanswered if not any(_same_attempt(w, other) for other in writes.values()))
 
 
@@ -160,13 +162,46 @@ def _same_row(one: Shown, other: Shown) -> bool:
 
 
 def _item_shows(write: Write, situation: Situation) -> bool:
-    """An entry that is not there proves a removal only in a settled read: it could be half an array (§8)."""
+    """Whether its value is there and the one before is not; of those that were handed on within one request the others
+    tell. An entry that is not there proves a removal only in a settled read: it could be half an array (§8)."""
+    siblings = [w for w in situation.case.writes if w.call == write.call and _moves(w, situation)]
+    if _is_ambiguous(write, siblings, situation):
+        telling = [w for w in siblings if not _is_ambiguous(w, siblings, situation)]
+        if telling:
+            return any(_shows_alone(w, siblings, situation) for w in telling)
+        if write.before is None:
+            return False  # nothing tells; to send it once more changes nothing
+    return _shows_alone(write, siblings, situation)
+
+
+def _shows_alone(write: Write, siblings: Sequence[Write], situation: Situation) -> bool:
     seen = _seen_items(write, None, situation)
     before, after = _like(write.before, seen, write, situation), _like(write.after, seen, write, situation)
     if write.after is None:
         return not before and _PART[write.kind] in situation.settled
-    moved = not _like(write.before, [write.after], write, situation)
-    return bool(after) and (not before if moved else any(_same_flags(one, write.after) for one in after))
+    if not after or not _moves(write, situation):
+        return any(_same_flags(one, write.after) for one in after)
+    others = [w.after for w in siblings if w is not write and w.after is not None]
+    if not _like(write.before, others, write, situation):
+        return not before
+    flags = any(_same_flags(one, write.after) for one in after)
+    return flags or not _is_ambiguous(write, siblings, situation)
+
+
+def _is_ambiguous(write: Write, siblings: Sequence[Write], situation: Situation) -> bool:
+    """A value that went from one entry to another in the same request is there before and after it: what became of
+    the others tells whether the request came."""
+    if not _moves(write, situation):
+        return False
+    kin = [w for w in siblings if w.kind is write.kind]
+    taken = {_value(one.before, write, situation) for one in kin}
+    given = {_value(one.after, write, situation) for one in kin}
+    before, after = _value(write.before, write, situation), _value(write.after, write, situation)
+    return (before is None or before in given) and (after is None or after in taken)
+
+
+def _moves(write: Write, situation: Situation) -> bool:
+    return _value(write.before, write, situation) != _value(write.after, write, situation)
 
 
 def _may_come_late(write: Write, situation: Situation) -> bool:

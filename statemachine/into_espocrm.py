@@ -45,11 +45,15 @@ class IntoEspocrm:
             self._mark(d, problem)
         if problem is not None:
             return problem
+        own = self._own(row)
+        if own is not None and own.type != item.type and (item.kind, row.canonical) not in self._s.asked:
+            self._draft.questions.append((item.kind, row.canonical))
+            return "lookup"
         after = replace(
             item,
             value=_spelling(form, holder, item.kind),
-            type=holder.type if holder and holder.type else item.type,
-            opt_out=item.opt_out or bool(holder and holder.opt_out) or self._held_opted_out(row),
+            type=self._type(item, row, holder),
+            opt_out=self._is_opted_out(item, row, holder),
             invalid=bool(holder and holder.invalid),
         )
         self._drop_spares(d)
@@ -155,11 +159,25 @@ class IntoEspocrm:
         items = self._s.espocrm.items(row.kind)
         return next((shown_item(item) for item in items if self._draft.of_item(item) == row.canonical), None)
 
+    def _type(self, item: Item, row: Row, holder: Shown | None) -> str | None:
+        """That of the value's holder. Where only another item of this record has it, the type stays with the entry:
+        staff have put right two numbers that stood in each other's rows."""
+        alone = self._own(row) is not None and (row.kind, row.canonical) not in self._s.shared
+        return item.type if alone or holder is None or not holder.type else holder.type
+
+    def _is_opted_out(self, item: Item, row: Row, holder: Shown | None) -> bool:
+        """What the holder shows; of a value that nobody holds, what this entry had (§5)."""
+        if holder is not None and holder.opt_out:
+            return True
+        return self._own(row) is None and (item.opt_out or self._held_opted_out(row))
+
     def _held_opted_out(self, row: Row) -> bool:
-        """This record held the value a moment ago, opted out, until we changed it: nobody has lifted that (§5)."""
+        """This record held the value a moment ago, opted out when it was last seen, until we changed it: nobody has
+        lifted that (§5)."""
         of = self._s.canonical
         held = (w.before for w in self._s.case.writes if w.side is Side.ESPOCRM and w.kind is row.kind)
-        return any(one.opt_out is True and of(one.value, row.kind) == row.canonical for one in held if one)
+        flags = [one.opt_out for one in held if one and of(one.value, row.kind) == row.canonical]
+        return bool(flags) and flags[-1] is True
 
     def _held_up(self, row: Row, problem: str, link: Link | None) -> str:
         """A frozen array makes its additions unsyncable (§8); everything else passes."""

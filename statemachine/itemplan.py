@@ -107,7 +107,8 @@ class ItemPlan:
                 continue
             twin = next((p for p in self._places if p is not place and self._holds(p, place.item)), None)
             if twin is not None and twin.item is not None:
-                twin.item = _merged(twin.item, place.item)
+                goes = replace(place.item, opt_out=place.item.opt_out or place.was.opt_out)
+                twin.item = _merged(twin.item, goes)
                 place.item = None
                 place.changes = [replace(place.changes[0], before=place.was, after=None, row_id=None)]
 

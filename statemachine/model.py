@@ -137,9 +137,12 @@ class Base:
     """All links of one pair (EspoCRM id, betNr). ``first`` while nothing was ever agreed: then nothing can be a
     deletion (§7). ``counter`` is the number of the youngest key that was not named after a write. ``stamp``:
     EspoCRM's modifiedAt when the base was last written, to tell an edit of this record from one of a shared value
-    (§5)."""
+    (§5). ``asked``: sides whose emptying waited for a human when the base was put aside (§9). ``by_marker``: ids of
+    rows that a first sync tied to an item by their marker alone and that are not in sync yet (§4.6)."""
 
     links: tuple[Link, ...] = ()
     first: bool = True
     counter: int = 0
     stamp: str = ""
+    asked: tuple[Side, ...] = ()
+    by_marker: tuple[int, ...] = ()

@@ -10,7 +10,9 @@ from daemon.ports import Finish, GuardLimits, Person
 from daemon.store import conflicts, fuses, journal, links, looks, notes, notices, people, wishes
 from daemon.store.turn import Turn, body
 from statemachine.case import Case, Outcome, Parked, Pending, Unsyncable
+from statemachine.decide import POLICY
 from statemachine.model import Base, Side
+from statemachine.states import State
 
 _PARKED = msgspec.json.Decoder(Parked)
 _UNSYNCABLE = msgspec.json.Decoder(Unsyncable)
@@ -65,6 +67,7 @@ def finish(
     if person.bet_nr == bet_nr:
         _leave(turn, espocrm_id, bet_nr, left)
         fuses.register(turn, espocrm_id, bet_nr, left.vanished, guard)
+        _last_word(turn, person)
         person = people.find(turn, espocrm_id) or person  # as it was seen by now
     return people.shift(turn, person, left.event, run)
 
@@ -87,8 +90,28 @@ def _leave(turn: Turn, espocrm_id: str, bet_nr: int, left: Finish) -> None:
         espocrm_id,
         left.visible_status,
     )
+    if conflicts.betnr_decided(left.decided):
+        _give_up_previous(turn, espocrm_id)
     if conflicts.betnr_settled(left.conflicts, left.decided, left.base.first):
         turn.do("UPDATE persons SET previous_bet_nr = NULL WHERE espocrm_id = ?", espocrm_id)
+
+
+def _last_word(turn: Turn, person: Person) -> None:
+    """What was decided while this run was going on, and waits for the next one, counts more than what it rejected."""
+    if person.standing.state is not State.SYNCING:
+        return
+    for one in conflicts.waiting_of(turn, person.espocrm_id):
+        if one.by != POLICY and one.at >= person.standing.since:
+            fuses.ask_again(
+                turn, person.espocrm_id, person.bet_nr, one.conflict.link_key, one.conflict.emptied
+            )
+
+
+def _give_up_previous(turn: Turn, espocrm_id: str) -> None:
+    """EspoCRM shows what was decided for the new pair: measured by the old base that would be deletions and edits."""
+    row = turn.row("SELECT previous_bet_nr FROM persons WHERE espocrm_id = ?", espocrm_id)
+    if row is not None and row[0] is not None:
+        links.give_up(turn, espocrm_id, row[0])
 
 
 def forget_pending(turn: Turn, espocrm_id: str, back: Sequence[Pending]) -> None:

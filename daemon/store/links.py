@@ -13,7 +13,7 @@ import msgspec
 from daemon.store.turn import Turn, body
 from statemachine import normalize
 from statemachine.case import Shown
-from statemachine.model import Base, Kind, Link
+from statemachine.model import Base, Kind, Link, Side
 
 LINK = msgspec.json.Decoder(Link)
 _BASE = msgspec.json.Decoder(Base)
@@ -99,15 +99,48 @@ def total(turn: Turn, name: str) -> int:
     return turn.number("SELECT number FROM totals WHERE name = ?", name)
 
 
-def put_aside(turn: Turn, espocrm_id: str, bet_nr: int) -> None:
-    """Nobody is tracked under this pair any more: kept [history_days], not counted (§7)."""
+def put_aside(turn: Turn, espocrm_id: str, bet_nr: int, asked: tuple[Side, ...] = ()) -> None:
+    """Nobody is tracked under this pair any more: kept [history_days], not counted (§7). ``asked``: sides whose
+    emptying waits for a human; he is asked again when the pair is back (§9)."""
+    _ask_later(turn, espocrm_id, bet_nr, asked)
     _switch(turn, espocrm_id, bet_nr, turn.now + turn.rules.history_seconds, -1)
 
 
-def take_up(turn: Turn, espocrm_id: str, bet_nr: int) -> None:
-    """The pair is tracked (again): a base kept aside is valid again, otherwise an empty one begins."""
+def give_up(turn: Turn, espocrm_id: str, bet_nr: int) -> None:
+    """A base kept aside that is valid no more: when the betnr changes back that is asked about like any change (§7)."""
+    pair = turn.row(
+        "SELECT 1 FROM pairs WHERE espocrm_id = ? AND bet_nr = ? AND kept_until IS NOT NULL",
+        espocrm_id,
+        bet_nr,
+    )
+    if pair is not None:
+        turn.do("DELETE FROM links WHERE espocrm_id = ? AND bet_nr = ?", espocrm_id, bet_nr)
+        turn.do(
+            "DELETE FROM vanished WHERE espocrm_id = ? AND bet_nr = ? AND hold <> 'carried'",
+            espocrm_id,
+            bet_nr,
+        )
+        turn.do("DELETE FROM pairs WHERE espocrm_id = ? AND bet_nr = ?", espocrm_id, bet_nr)
+
+
+def take_up(turn: Turn, espocrm_id: str, bet_nr: int) -> tuple[Side, ...]:
+    """The pair is tracked (again): a base kept aside is valid again, otherwise an empty one begins. Returns the sides
+    about which a question was open."""
     _open_pair(turn, espocrm_id, bet_nr)
     _switch(turn, espocrm_id, bet_nr, None, 1)
+    return _ask_later(turn, espocrm_id, bet_nr, ())
+
+
+def _ask_later(turn: Turn, espocrm_id: str, bet_nr: int, sides: tuple[Side, ...]) -> tuple[Side, ...]:
+    """Returns what was noted before."""
+    where = "WHERE espocrm_id = ? AND bet_nr = ?"
+    pair = turn.row(f"SELECT body FROM pairs {where}", espocrm_id, bet_nr)  # noqa: S608 - ours
+    if pair is None:
+        return ()
+    base = _BASE.decode(pair[0])
+    if base.asked != sides:
+        turn.do(f"UPDATE pairs SET body = ? {where}", body(replace(base, asked=sides)), espocrm_id, bet_nr)  # noqa: S608
+    return base.asked
 
 
 def _switch(turn: Turn, espocrm_id: str, bet_nr: int, kept_until: float | None, sign: int) -> None:

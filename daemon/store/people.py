@@ -8,15 +8,18 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+import msgspec
+
 from daemon.ports import Person
 from daemon.store import links, looks, notices
-from daemon.store.turn import Moved, Row, Turn
-from statemachine.case import Notice
+from daemon.store.turn import Moved, Row, Turn, body
+from statemachine.case import Conflict, ConflictKind, Notice
 from statemachine.errors import ContractBroken
 from statemachine.model import Side
 from statemachine.standing import Event, Standing, move
 from statemachine.states import State, Trigger
 
+_CONFLICT = msgspec.json.Decoder(Conflict)
 #: Cause and topic of the notice that someone has been given up (sync rules §11).
 _FAILED = "permanently_failed"
 #: Read a person with ``SELECTED WHERE …``; ``p`` is the person, ``l`` its looks.
@@ -67,7 +70,7 @@ def discover(turn: Turn, espocrm_id: str, bet_nr: int, changed_at: float | None)
         espocrm_id, bet_nr, *_values(standing), previous,
     )  # fmt: skip
     looks.begin(turn, espocrm_id)
-    links.take_up(turn, espocrm_id, bet_nr)
+    _ask_again(turn, espocrm_id, bet_nr, links.take_up(turn, espocrm_id, bet_nr))
     person = Person(espocrm_id, bet_nr, standing)
     _log(turn, person, None, event, standing.state, "")
     return person
@@ -80,16 +83,17 @@ def rebind(turn: Turn, espocrm_id: str, bet_nr: int, event: Event) -> Person:
     if person is None:
         raise ContractBroken("a betnr changed on a record that is not tracked")
     previous = _previous(turn, person, bet_nr)
+    asked = _asked(turn, espocrm_id)
     _drop_what_hangs_on_links(turn, person)
     looks.forget_advoware(turn, espocrm_id)
-    links.put_aside(turn, espocrm_id, person.bet_nr)
+    links.put_aside(turn, espocrm_id, person.bet_nr, asked)
     turn.do(
         "UPDATE persons SET bet_nr = ?, previous_bet_nr = ? WHERE espocrm_id = ?",
         bet_nr,
         previous,
         espocrm_id,
     )
-    links.take_up(turn, espocrm_id, bet_nr)
+    _ask_again(turn, espocrm_id, bet_nr, links.take_up(turn, espocrm_id, bet_nr))
     moved = shift(turn, replace(person, bet_nr=bet_nr, looked_at=0.0), event)
     if moved is None:
         raise ContractBroken(f"{event.trigger} ends the tracking of a record whose betnr changed")
@@ -118,6 +122,8 @@ def shift(turn: Turn, person: Person, event: Event, run: str = "") -> Person | N
         event = replace(event, trigger=Trigger.GAVE_UP)
     if standing.state is State.PERMANENTLY_FAILED:
         notices.want(turn, person.espocrm_id, person.bet_nr, Notice(_FAILED, _FAILED, event.reason))
+    elif person.standing.state is State.PERMANENTLY_FAILED and event.trigger is not Trigger.AUTO_RESET:
+        notices.ask_anew(turn, person.espocrm_id, _FAILED)
     _log(turn, person, person.standing.state, event, standing.state, run)
     turn.do(
         "UPDATE persons SET state = ?2, reason = ?3, since = ?4, due_at = ?5, attempts = ?6, noted = ?7,"
@@ -151,18 +157,39 @@ def _log(
     turn.moved.append(Moved(source, target, event.trigger))
 
 
+def _asked(turn: Turn, espocrm_id: str) -> tuple[Side, ...]:
+    """Sides whose emptying waits for a human, or for his decision to be carried out (§9)."""
+    rows = turn.rows("SELECT body FROM conflicts WHERE espocrm_id = ? ORDER BY id", espocrm_id)
+    emptied = (_CONFLICT.decode(row[0]).emptied for row in rows)
+    return tuple(side for side in emptied if side is not None)
+
+
+def _ask_again(turn: Turn, espocrm_id: str, bet_nr: int, sides: tuple[Side, ...]) -> None:
+    for side in sides:
+        conflict = Conflict(0, ConflictKind.SIDE_EMPTIED, None, None, None, None, emptied=side)
+        turn.do(
+            "INSERT INTO conflicts (espocrm_id, bet_nr, since, body) VALUES (?, ?, ?, ?)",
+            espocrm_id, bet_nr, turn.now, body(conflict),
+        )  # fmt: skip
+
+
 def _untrack(turn: Turn, person: Person) -> None:
+    asked = _asked(turn, person.espocrm_id)
     _drop_what_hangs_on_links(turn, person)
     turn.do("DELETE FROM persons WHERE espocrm_id = ?", person.espocrm_id)
     looks.forget(turn, person.espocrm_id)
-    links.put_aside(turn, person.espocrm_id, person.bet_nr)
+    links.put_aside(turn, person.espocrm_id, person.bet_nr, asked)
 
 
 def _drop_what_hangs_on_links(turn: Turn, person: Person) -> None:
-    """Carried deletions stay: the fuse has counted them."""
+    """Carried deletions stay: the fuse has counted them. So do rejected ones, for as long as the base is kept: the pair
+    may come back before they were written back."""
     for table in ("pending", "findings", "conflicts", "wishes"):
         turn.do(f"DELETE FROM {table} WHERE espocrm_id = ?", person.espocrm_id)  # noqa: S608 - ours
-    turn.do("DELETE FROM vanished WHERE espocrm_id = ? AND hold <> 'carried'", person.espocrm_id)
+    turn.do(
+        "DELETE FROM vanished WHERE espocrm_id = ? AND hold NOT IN ('carried', 'rejected', 'reverted')",
+        person.espocrm_id,
+    )
     turn.do(
         "UPDATE decisions SET outcome = 'void', closed_at = ? WHERE espocrm_id = ? AND outcome = 'waiting'",
         turn.now, person.espocrm_id,

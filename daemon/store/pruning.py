@@ -36,5 +36,6 @@ def prune(turn: Turn, batch: int) -> int:
     gone = sum(turn.do(statement, before, batch) for statement in _OLD)
     pairs = turn.rows(_OLD_PAIRS, turn.now, batch)
     turn.many("DELETE FROM links WHERE espocrm_id = ? AND bet_nr = ?", pairs)
+    turn.many("DELETE FROM vanished WHERE espocrm_id = ? AND bet_nr = ? AND hold <> 'carried'", pairs)
     turn.many("DELETE FROM pairs WHERE espocrm_id = ? AND bet_nr = ?", pairs)
     return gone + len(pairs)

@@ -33,7 +33,7 @@ class Carry:
             Action.NOTHING: self._nothing,
             Action.AGREE: self._nothing,
             Action.DROP: lambda d: None,
-            Action.GIVE_ADVOWARE: self._advoware.give,
+            Action.GIVE_ADVOWARE: self._give_advoware,
             Action.EMPTY_ADVOWARE: self._advoware.empty,
             Action.CREATE_IN_ADVOWARE: self._advoware.create,
             Action.GIVE_ESPOCRM: self._espocrm.give,
@@ -45,6 +45,13 @@ class Carry:
 
     def out(self, d: Difference, action: Action) -> str | None:
         return self._by_action[action](d)
+
+    def _give_advoware(self, d: Difference) -> str | None:
+        """Where all rows show the item's value already, its other type is all that is left to carry over."""
+        shows = self._draft.of_item(d.tie.shown)
+        if d.tie.rows and all(row.canonical == shows for row in d.tie.rows):
+            return self._retype.out(d)
+        return self._advoware.give(d)
 
     def _nothing(self, d: Difference) -> str | None:
         """Unchanged or agreed, apart from echoes of ours: what is wanted now is written over them again."""

@@ -57,7 +57,10 @@ class IntoAdvoware:
         problem = self._admission.refuses(Side.ADVOWARE, item.kind, wanted, item.value, d.tie.link)
         if problem is not None:
             return problem
-        must_settle = self._draft.base.first or self._may_have_a_row(item.kind, wanted)
+        # of somebody who is tracked again one list alone says as little as in a first sync
+        seen = self._s.case.seen_advoware
+        unseen = self._draft.base.first or seen is None or not seen.parts
+        must_settle = unseen or self._may_have_a_row(item.kind, wanted)
         if must_settle and not self._admission.rows_settled():
             return "settling"
         known = d.tie.link.rows[0] if d.tie.link and d.tie.link.rows else None

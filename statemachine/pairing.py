@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 
 from statemachine import marker
+from statemachine import rows as rows_
 from statemachine.marker import Marker
 from statemachine.model import Base, Item, Kind, Link, Side
 from statemachine.rows import Row, Rows
@@ -72,6 +73,7 @@ class Pairing:
         """``edited(row, link)``: whether a member row differs from its base (late effects and stale forms do not)."""
         self._situation = situation
         self._rows = rows
+        self._base = base
         self._edited = edited
         self._free_rows: dict[int, Row] = rows.by_id()
         self._free_items: dict[Value, _Group] = _groups(situation)
@@ -86,6 +88,8 @@ class Pairing:
             self._let_join(tie)
         for tie in self._ties:
             self._let_leave(tie)
+        for tie in self._ties:
+            self._take_over(tie)
         new = self._equal_values()
         self._left_over_items()
         new += self._by_marker()
@@ -136,9 +140,25 @@ class Pairing:
         if not follows and changed:
             follows = [row for row in changed if row.canonical == changed[0].canonical]
         for row in tie.rows:
-            if row not in follows:
-                self._free_rows[row.id] = row
+            if row not in follows and (free := rows_.afresh(row, self._situation)) is not None:
+                self._free_rows[row.id] = free
         tie.rows = follows
+
+    # a value that moved to the row of an entry that EspoCRM no longer has: both sides show it, so it is not gone
+    def _take_over(self, tie: Tie) -> None:
+        if tie.item is None or tie.rows:
+            return
+        base = self._base_value(tie)
+        for other in self._ties:
+            if (
+                other.item is None
+                and other.kind is tie.kind
+                and other.rows
+                and other.rows[0].canonical == base
+            ):
+                tie.rows, other.rows = other.rows, []
+                other.gone_rows = tuple(row.id for row in other.agreed.rows)
+                return
 
     # rule 4: an unlinked row and an unlinked item of the same value
     def _equal_values(self) -> list[Tie]:
@@ -182,7 +202,7 @@ class Pairing:
         if not self._situation.rules.may_write(Side.ESPOCRM):  # it would overwrite Advoware by a marker alone
             return new
         for row in sorted(self._free_rows.values(), key=lambda row: row.id):
-            if row.marker is None or row.marker.slot:
+            if row.marker is None or row.marker.slot or not self._may_speak(row):
                 continue
             for value, group in list(self._free_items.items()):
                 if value[0] is row.kind and value not in shown and self._speaks_of(row.marker, group):
@@ -191,6 +211,11 @@ class Pairing:
                     new.append(tie)
                     break
         return new
+
+    def _may_speak(self, row: Row) -> bool:
+        """Staff copy markers. Of somebody who is known the base and the journal tell, but for a row that a first sync
+        could not bring over yet."""
+        return self._base.first or row.id in self._base.by_marker
 
     def _speaks_of(self, mark: Marker, group: _Group) -> bool:
         kind, canonical = group.value

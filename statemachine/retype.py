@@ -85,6 +85,10 @@ class Retype:
 
     def _recreate(self, link: Link, item: Item, rows: list[Row]) -> str | None:
         wanted = kommkz.from_espocrm_type(item.type)
+        if unsure := self._guessed(rows, wanted, item):
+            for row in unsure:
+                self._draft.rows.reveal(row, link.key)
+            return "retyping"
         enough = [
             row for row in rows if row.komm_kz == wanted or kommkz.to_espocrm_type(row.komm_kz) == item.type
         ]
@@ -104,6 +108,26 @@ class Retype:
         if enough or not old:  # else the old row goes when the new one has been seen
             problem = self._admission.empty(leaves, Variant.TYPE, link.key)
         return problem or "retyping"
+
+    def _guessed(self, rows: list[Row], wanted: int, item: Item) -> list[Row]:
+        """Rows of which only a guess says that they have the new kind already, or which of them stands for the old one:
+        the answer to a write that changes nothing shows the true one. Where it does not, the guess must do."""
+        if self._s.rules.type_change == "ask":
+            return []
+        unsure = [row for row in rows if not row.certain and not self._asked_in_vain(row)]
+        matters = len(rows) > 1 or any(
+            row.komm_kz == wanted or kommkz.to_espocrm_type(row.komm_kz) == item.type for row in unsure
+        )
+        return unsure if matters else []
+
+    def _asked_in_vain(self, row: Row) -> bool:
+        """There was an answer, and it did not say. What was not sent, or not answered, is asked again (§8)."""
+        since = self._s.now - self._s.rules.loop_window
+        answered = (Outcome.DONE, Outcome.REFUSED)
+        return any(
+            (w.variant, w.advoware_id) == (Variant.MARKER, row.id) and w.at >= since and w.outcome in answered
+            for w in self._s.case.writes
+        )
 
     def _take_back(self, link: Link, item: Item, rows: list[Row]) -> str | None:
         """The type is as it was again, and the row that we had made for another one came without an answer: nobody else

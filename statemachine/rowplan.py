@@ -59,8 +59,12 @@ class RowPlan:
         if wanted != row.text and not marker.same(wanted, row.now.bemerkung):
             self._put(row, Variant.MARKER, link_key, bemerkung=wanted)
         elif not row.certain:
-            self._put(row, Variant.MARKER, link_key)
-            self._reveals.add(row.id)
+            self.reveal(row, link_key)
+
+    def reveal(self, row: Row, link_key: str | None) -> None:
+        """Written as it is: the answer shows the true kommKz."""
+        self._put(row, Variant.MARKER, link_key)
+        self._reveals.add(row.id)
 
     def online(self, row: Row, online: bool, link_key: str | None) -> None:
         """primary/online (§5)."""
@@ -127,7 +131,8 @@ class RowPlan:
     def _bemerkung(self, value: str, komm_kz: int, text: str) -> str:
         """Marker and text, or the text alone where a marker would not fit or was never seen to fit (§6)."""
         marked = marker.write(value, komm_kz, text)
-        if self._limits.bemerkung and len(marked) > self._limits.bemerkung:
+        known = (self._limits.bemerkung, self._rules.bemerkung_max)
+        if any(0 < longest < len(marked) for longest in known):
             return text
         if text and len(marked) > self._limits.bemerkung_whole:
             return text

@@ -7,7 +7,7 @@ are sync-relevant, which are empty slots.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from statemachine import kommkz, marker
 from statemachine.case import Outcome, Write
@@ -80,6 +80,20 @@ def read(situation: Situation, base: Base) -> Rows:
             kind = Kind(kind)
             relevant.append(Row(now, kind, situation.canonical(now.tlf, kind), komm_kz, certain, mark, text))
     return Rows(tuple(relevant), tuple(slots), frozenset(blank))
+
+
+def afresh(row: Row, situation: Situation) -> Row | None:
+    """A row that leaves its link is of the kind that it would be without it: staff may have put a number where an
+    address was. None: a web site."""
+    komm_kz = row.komm_kz
+    if not row.certain and kommkz.contradicts(komm_kz, row.now.tlf):
+        komm_kz = kommkz.guess(row.now.tlf, situation.rules.region)
+    kind = kommkz.family(komm_kz)
+    if kind is None or kind == row.kind:
+        return row if kind else None
+    return replace(
+        row, kind=Kind(kind), komm_kz=komm_kz, canonical=situation.canonical(row.now.tlf, Kind(kind))
+    )
 
 
 def learnt_kinds(writes: Iterable[Write]) -> dict[int, int]:

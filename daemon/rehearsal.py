@@ -65,6 +65,8 @@ class Rehearsal:
         self._syncer = syncer
         self._metrics = metrics
         self._known: dict[str, Tally] = {}
+        for written in metrics.dry_run_writes.values():  # they outlive a reload, what is known does not
+            written.set(0)
 
     async def run(self, person: Person, run: str, fresh: AdvowareRecord | None = None) -> SyncResult:
         """As the syncer's; whoever cannot be read, or is gone, has nothing that would be written."""

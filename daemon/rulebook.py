@@ -40,6 +40,7 @@ def rules_for(settings: Settings, facts: EspocrmFacts) -> Rules:
         empty_side=sync.empty_side,
         region=sync.default_region,
         phone_format=sync.phone_format,
+        bemerkung_max=settings.advoware.bemerkung_max_length or 0,
         deletion_confirm=sync.deletion_confirm_seconds,
         settle=sync.settle_seconds,
         loop_limit=sync.loop_limit,

@@ -94,6 +94,10 @@ def _advoware(tie: Tie, agreed: str, situation: Situation) -> tuple[Change, bool
         return Change.MISSING, _emptied_by_an_older_form(tie, situation)
     if all(_edited(row, tie.agreed, situation) for row in tie.rows):
         return Change.CHANGED, False
+    if not any(situation.canonical(known.tlf, tie.kind) == agreed for known in tie.agreed.rows):
+        # what was agreed is another number now, as the rules have become others ([default_region], a newer
+        # libphonenumber): nobody has touched it, and it is no echo of ours
+        return Change.SAME, False
     return Change.SAME, any(row.canonical != agreed for row in tie.rows)
 
 

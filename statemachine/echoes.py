@@ -18,8 +18,9 @@ _UNKNOWN = (Outcome.UNKNOWN, None)
 
 
 def late_put(row: Kommunikation, situation: Situation) -> bool:
-    """The row shows exactly what a PUT of unknown outcome would have made of it."""
-    return any(
+    """The row shows exactly what a PUT of unknown outcome would have made of it. Where Advoware is only the source that
+    counts like any edit: nothing could be written over it again (§12)."""
+    return situation.rules.may_write(Side.ADVOWARE) and any(
         write.advoware_id == row.id
         and _shows(row, write)
         and _is_late(write)
@@ -91,9 +92,11 @@ def _recent(situation: Situation, window: float) -> list[Write]:
 
 
 def _settled(situation: Situation, variants: Iterable[Variant]) -> list[Write]:
-    wanted = tuple(variants)
-    recent = _recent(situation, situation.rules.stale_form)
-    return [w for w in recent if w.settled and _came(w) and w.variant in wanted]
+    """On sides that may be written: what the source of one direction shows counts, whatever we once wrote there, and
+    nothing could be written over it again (§12)."""
+    wanted, rules = tuple(variants), situation.rules
+    recent = _recent(situation, rules.stale_form)
+    return [w for w in recent if w.settled and _came(w) and w.variant in wanted and rules.may_write(w.side)]
 
 
 def _came(write: Write) -> bool:

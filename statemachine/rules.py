@@ -31,7 +31,8 @@ class Policy(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Rules:
-    """Times are seconds. ``status_options``: the values that EspoCRM's syncStatus enum knows; ``status_fields``:
+    """Times are seconds. ``bemerkung_max``: the length of Advoware's remark as far as the administrator knows it, 0:
+    unknown. ``status_options``: the values that EspoCRM's syncStatus enum knows; ``status_fields``:
     the sync fields that the entity has; both empty when nothing may be written there (§11)."""
 
     acceptance: Acceptance
@@ -43,6 +44,7 @@ class Rules:
     empty_side: str = "hold"
     region: str = "DE"
     phone_format: str = "as_is"
+    bemerkung_max: int = 0
     deletion_confirm: float = 60.0
     settle: float = 3.0
     loop_limit: int = 5

@@ -18,14 +18,17 @@ import anyio
 from daemon.admin import foresight
 from daemon.admin.desk import NotPossible, open_desk
 from daemon.admin.foresight import Foresight, Seer, Step
+from daemon.admission import pause_note, paused_until
 from daemon.outside import Outside
 from daemon.ports import Espocrm, Person
 from daemon.rehearsal import tally
+from daemon.scan import DOUBLED_BET_NR
 from daemon.settings import Settings
 from daemon.worker import event_for
 from statemachine import looks
 from statemachine.case import Variant
 from statemachine.errors import KommsyncError
+from statemachine.model import Side
 from statemachine.standing import Standing
 from statemachine.states import State
 
@@ -83,11 +86,14 @@ class WholePlan:
 async def plan(desk: Outside, bet_nrs: Sequence[int], step: Step) -> WholePlan:
     """For these, or for everybody. Raises NotPossible for a betNr that no CBeteiligte has, and what the sides raise."""
     seer = await foresight.open_seer(desk)
-    people = await _people(desk, bet_nrs)
+    census = await _census(desk.espocrm)
+    people = await _people(desk, census, bet_nrs)
+    doubled = _doubled(census)
     found: dict[str, Planned] = {}
 
     async def one(person: Person) -> None:
-        found[person.espocrm_id] = _planned(await seer.foresee(person))
+        told = Foresight(person, trouble=DOUBLED_BET_NR) if person.bet_nr in doubled else None
+        found[person.espocrm_id] = _planned(told or await seer.foresee(person))
 
     await foresight.for_everybody(desk, people, one, step)
     return WholePlan(sorted(found.values(), key=lambda one: (one.bet_nr, one.espocrm_id)))
@@ -115,11 +121,32 @@ async def apply(settings: Settings, wanted: WholePlan) -> int:
     another one now; StoreInUse while a daemon runs, which would have carried it out by itself."""
     async with open_desk(settings, exclusive=True) as desk:
         people = [one for one in wanted.people if one.trouble is None]
+        await _check_nothing_forbids(desk, people)
         seer = await foresight.open_seer(desk)
         await _check_nothing_moved(desk, seer, people)
         for one in people:
             await _carry_out(desk, seer, one)
     return len(people)
+
+
+async def _check_nothing_forbids(desk: Outside, people: list[Planned]) -> None:
+    """A pause, and a betNr that two hold: none of them may be written (§7), and the store may know of none yet."""
+    now = desk.clock.now()
+    for side in Side:
+        if paused_until(await desk.store.get_note(pause_note(side)), now) is not None:
+            raise NotPossible(f"nothing was written: {side} is paused. Type: kommsync resume {side}")
+    doubled = _doubled(await _census(desk.espocrm))
+    for one in people:
+        if one.bet_nr in doubled:
+            raise NotPossible(
+                f"nothing was written: betNr {one.bet_nr} is held by two CBeteiligte; correct one of them in EspoCRM."
+                " Type: kommsync plan --out FILE"
+            )
+        person = await desk.store.person(one.espocrm_id)
+        if person is not None and (person.paused_until or 0.0) > now:
+            raise NotPossible(
+                f"nothing was written: betNr {one.bet_nr} is paused. Type: kommsync resume --bet-nr {one.bet_nr}"
+            )
 
 
 async def _check_nothing_moved(desk: Outside, seer: Seer, people: list[Planned]) -> None:
@@ -154,8 +181,8 @@ async def _carry_out(desk: Outside, seer: Seer, one: Planned) -> None:
         await anyio.sleep(min(max(due - desk.clock.now(), 0.0) + 0.01, _LONGEST_PAUSE))
 
 
-async def _people(desk: Outside, bet_nrs: Sequence[int]) -> list[Person]:
-    people = [_known for row in await _census(desk.espocrm) if (_known := await _person(desk, *row, bet_nrs))]
+async def _people(desk: Outside, census: list[tuple[str, int]], bet_nrs: Sequence[int]) -> list[Person]:
+    people = [_known for row in census if (_known := await _person(desk, *row, bet_nrs))]
     missing = sorted(set(bet_nrs) - {person.bet_nr for person in people})
     if missing:
         raise NotPossible(
@@ -186,6 +213,10 @@ async def _census(espocrm: Espocrm) -> list[tuple[str, int]]:
             break
         page = await espocrm.census(page.rows[-1].id)
     return rows
+
+
+def _doubled(census: list[tuple[str, int]]) -> set[int]:
+    return {bet_nr for bet_nr, number in Counter(bet_nr for _, bet_nr in census).items() if number > 1}
 
 
 def _planned(found: Foresight) -> Planned:

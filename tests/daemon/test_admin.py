@@ -27,6 +27,7 @@ from daemon.admin.desk import NotPossible, open_desk
 from daemon.demo.firm import open_firm
 from daemon.maintenance import AUDIT_NOTE
 from daemon.ports import Person
+from daemon.simulators.espocrm import phone
 from daemon.store import StoreInUse, StoreTrouble
 from daemon.store.ownership import Ownership
 from statemachine.case import Keep
@@ -34,6 +35,7 @@ from statemachine.model import Side
 from statemachine.standing import Standing
 from statemachine.states import State
 from tests.daemon.firms import Office
+from tests.daemon.house import MOBILE, OTHER
 
 
 def no_step(done: int, total: int) -> None:
@@ -343,6 +345,34 @@ async def test_apply_refuses_as_a_whole_when_anybody_has_edited(fresh: Office) -
     with pytest.raises(NotPossible, match=f"nothing was written.*{moved.bet_nr}.*kommsync plan --out"):
         await plans.apply(fresh.settings, found)
     assert fresh.writes() == 0
+
+
+async def test_apply_writes_neither_of_two_who_share_a_betnr(fresh: Office) -> None:
+    """§7: before the first run nobody is tracked, so that the store knows of no betnr that is doubled."""
+    firm, pair = fresh.firm, fresh.firm.pairs[0]
+    firm.espocrm.edit_person(pair.espocrm_id, phones=[*fresh.phones(pair), phone(MOBILE, "Mobile")])
+    twin = [phone(OTHER, "Office", primary=True)]
+    firm.espocrm.create_person(lastName="Zwilling", betnr=pair.bet_nr, phones=twin)
+    before = sorted(str(row.tlf) for row in firm.advoware.rows(pair.bet_nr))
+    async with fresh.desk() as desk:
+        found = await plans.plan(desk, (), no_step)
+    assert await plans.apply(fresh.settings, found) == 3
+    assert sorted(str(row.tlf) for row in firm.advoware.rows(pair.bet_nr)) == before
+
+
+@pytest.mark.parametrize("what", ["person", "side"])
+async def test_apply_keeps_a_pause(office: Office, what: str) -> None:
+    """It must not say either that it has carried out what it has not."""
+    pair = office.firm.pairs[0]
+    office.firm.advoware.add_row(pair.bet_nr, 3, MOBILE)
+    async with office.desk() as desk:
+        await pauses.pause(desk, None, pair.bet_nr if what == "person" else None, None)
+        found = await plans.plan(desk, (pair.bet_nr,), no_step)
+    assert found.writes()
+    before = office.writes()
+    with pytest.raises(NotPossible, match=r"nothing was written: .* is paused"):
+        await plans.apply(office.settings, found)
+    assert office.writes() == before
 
 
 async def test_a_plan_for_some_and_for_nobody(office: Office, tmp_path: Path) -> None:

@@ -63,6 +63,18 @@ def would_write(app: App) -> dict[tuple[str, str], float]:
     return found
 
 
+async def rehearsed(office: Office) -> House:
+    """A process that is to rehearse."""
+    house = House(office)
+    settings = await dryrun.apart(office.settings())
+    house.daemon = Daemon(settings, house.reload, environ={}, wires=office.wires, dry_run=True)
+    return house
+
+
+async def all_is_told(house: House) -> bool:
+    return '"add_to_advoware": 3' in (await house.get("/readyz"))[1]
+
+
 def summary(app: App) -> dict[str, int]:
     assert app.rehearsal is not None
     return app.rehearsal.summary()
@@ -165,15 +177,9 @@ async def test_every_write_is_refused_before_it_leaves(office: Office) -> None:
 
 
 async def test_the_process_tells_at_readyz(office: Office) -> None:
-    house = House(office)
-    settings = await dryrun.apart(office.settings())
-    house.daemon = Daemon(settings, house.reload, environ={}, wires=office.wires, dry_run=True)
+    house = await rehearsed(office)
     async with living(house):
-
-        async def is_told() -> bool:
-            return '"add_to_advoware": 3' in (await house.get("/readyz"))[1]
-
-        await until(is_told)
+        await until(lambda: all_is_told(house))
         assert (
             "Dry run: nothing is written. Would be written now: 3 entries in EspoCRM"
             in (await house.get("/"))[1]
@@ -182,13 +188,30 @@ async def test_the_process_tells_at_readyz(office: Office) -> None:
         os.kill(os.getpid(), signal.SIGHUP)
         await house.until_exchanged(before)
         await house.until_ready()
-        await until(is_told)
+        await until(lambda: all_is_told(house))
         app = house.daemon.app
         assert app is not None
         assert app.outside.dry_run
         assert (await app.outside.store.counts())[State.FAILED] == 0
     assert written(office) == []
     assert not office.settings().store.path.exists()
+
+
+async def test_a_reload_does_not_count_twice_what_would_be_written(office: Office) -> None:
+    """The metric outlives the daemon that found it, and everybody is looked at again after the reload."""
+    house = await rehearsed(office)
+    async with living(house):
+        await until(lambda: all_is_told(house))
+        before = house.daemon.app
+        assert before is not None
+        told = would_write(before)
+        os.kill(os.getpid(), signal.SIGHUP)
+        await house.until_exchanged(before)
+        await house.until_ready()
+        await until(lambda: all_is_told(house))
+        after = house.daemon.app
+        assert after is not None
+        assert would_write(after) == told
 
 
 def _rows(store: Path) -> list[tuple[Any, ...]]:

@@ -140,6 +140,16 @@ def test_a_bemerkung_that_is_cut_keeps_the_users_text() -> None:
     assert E_NUMBER[:-1] + "1" in world.item_values()
 
 
+def test_a_limit_that_the_administrator_knows_is_never_tried() -> None:
+    """§6: [bemerkung_max_length] presets it."""
+    world = World(replace(RULES, bemerkung_max=20))
+    world.row(NUMBER, 1)
+    world.sync()
+    assert world.rows[101].bemerkung == ""
+    assert world.case.limits.bemerkung == 0
+    world.quiet()
+
+
 def test_a_marker_is_first_tried_on_rows_without_text() -> None:
     """§6: until a row of that length has once come back whole."""
     world = World()

@@ -25,6 +25,8 @@ from statemachine.errors import (
 
 RECONCILE_SECONDS = 30.0
 _AT_ONCE = 200
+#: Those that are too many of their kind stay unopened, and must not hide the others.
+_MOST_READ = 10_000
 #: More of one kind at a time have one cause, and it is none that a hundred Tasks would settle.
 _MOST_ALIKE = 25
 #: After so many refusals in one round the rest would be refused as well.
@@ -150,7 +152,7 @@ class Notices:
         refused: list[KommsyncError] = []
         for notice in await self._book.notices_to_close(_AT_ONCE):
             await self._attempt(self._close, notice, refused)
-        for notice in self._worth_a_task(await self._book.notices_to_open(_AT_ONCE)):
+        for notice in self._worth_a_task(await self._book.notices_to_open(_MOST_READ)):
             await self._attempt(self._open, notice, refused)
         if refused:
             raise refused[-1]

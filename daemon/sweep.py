@@ -189,7 +189,8 @@ class Sweep:
             # an answer as well: without it everybody missing stayed the oldest, and hid who waits in truth
             shown = replace(before or Seen((), 0.0), at=asked_at)
             await self._book.looked(person.espocrm_id, Side.ADVOWARE, shown)
-            if person.standing.reason != MISSING:
+            # who was given up for another reason is tried again all the same, and his Task stays one
+            if person.standing.reason != MISSING and person.standing.state is not State.PERMANENTLY_FAILED:
                 await self._change_seen(person, MISSING)
             return
         except (RecordTrouble, HopelessRecord) as error:

@@ -52,6 +52,17 @@ def want(turn: Turn, espocrm_id: str, bet_nr: int, one: Notice) -> None:
     )  # fmt: skip
 
 
+def ask_anew(turn: Turn, espocrm_id: str, cause: str) -> None:
+    """Somebody has done something about it: should it be wanted again, then by a Task of its own, as this one may have
+    been completed."""
+    turn.do("DELETE FROM notices WHERE espocrm_id = ? AND cause = ? AND task_id IS NULL", espocrm_id, cause)
+    turn.do(
+        "UPDATE notices SET wanted = 0, cause = cause || ' ' || id WHERE espocrm_id = ? AND cause = ?",
+        espocrm_id,
+        cause,
+    )
+
+
 def to_open(turn: Turn, limit: int) -> list[StoredNotice]:
     return _listed(turn, TO_OPEN, limit)
 
@@ -68,8 +79,12 @@ def _listed(turn: Turn, statement: str, limit: int) -> list[StoredNotice]:
 
 
 def opened(turn: Turn, notice_id: int, task_id: str) -> bool:
-    """False when the notice is gone: the Task is nobody's and should be closed."""
-    return turn.do("UPDATE notices SET task_id = ? WHERE id = ?", task_id, notice_id) > 0
+    """False when the notice is gone: the Task is nobody's and should be closed. One that was found again, as it could
+    not be closed for an earlier notice, is this one's now."""
+    known = turn.do("UPDATE notices SET task_id = ? WHERE id = ?", task_id, notice_id) > 0
+    if known:
+        turn.do("DELETE FROM notices WHERE task_id = ? AND id <> ? AND wanted = 0", task_id, notice_id)
+    return known
 
 
 def closed(turn: Turn, notice_id: int) -> None:

@@ -11,11 +11,17 @@ import pytest
 
 from daemon.admin import conflicts
 from daemon.notices import Notices
+from daemon.ports import Answer
 from daemon.simulators.espocrm import mail, phone
 from statemachine.case import Keep
+from statemachine.errors import UnknownOutcome
+from statemachine.model import Side
 from tests.daemon.house import House, house
+from tests.daemon.wires import Once
 
 CLOSED = ("Completed", "Canceled")
+#: A betNr that no Beteiligter in Advoware has.
+NOBODY = 987654
 
 
 @pytest.fixture
@@ -24,11 +30,15 @@ async def firm(tmp_path: Path) -> AsyncIterator[House]:
         yield found
 
 
+async def reconcile(firm: House) -> None:
+    out = firm.app.outside
+    await Notices(out.espocrm, out.store, firm.espo.human.id).reconcile()
+
+
 async def tasks(firm: House) -> list[dict[str, Any]]:
     """Those that are open, after the loop that opens and closes them has had its turn twice."""
-    out = firm.app.outside
     for _ in range(2):
-        await Notices(out.espocrm, out.store, firm.espo.human.id).reconcile()
+        await reconcile(firm)
     return [row for row in firm.espo.tasks.rows() if row["status"] not in CLOSED]
 
 
@@ -85,6 +95,45 @@ async def test_who_is_given_up_has_a_task_until_he_is_back(firm: House) -> None:
     await firm.look()
     assert not [row for row in await tasks(firm) if row["parentId"] == pair.espocrm_id]
     assert firm.phones(pair)
+
+
+async def test_two_who_share_a_betnr_that_advoware_lacks_keep_their_tasks(tmp_path: Path) -> None:
+    """§11: the two causes would take turns, and each sweep would close the Tasks and open new ones."""
+    async with house(tmp_path, 0) as firm:
+        for name in ("Muster", "Maier"):
+            firm.espo.create_person(lastName=name, betnr=NOBODY)
+        await firm.look()
+        await firm.look()
+        await tasks(firm)
+        before = [row["id"] for row in firm.espo.tasks.rows()]
+        assert len(before) == 2
+        for _ in range(5):
+            firm.clock.time += 600
+            await firm.sweep()
+            await firm.settle()
+            await tasks(firm)
+        assert [row["id"] for row in firm.espo.tasks.rows()] == before
+
+
+async def test_a_task_that_could_not_be_closed_at_once_does_not_keep_the_next_one_away(
+    tmp_path: Path,
+) -> None:
+    """§11: the same cause comes again; the old Task must not be taken for the new one, and closed afterwards."""
+    async with house(tmp_path, 0) as firm:
+        firm.espo.create_person(lastName="Muster", betnr=NOBODY)
+        await firm.look()
+        await firm.look()
+        (task,) = await tasks(firm)
+        await firm.app.outside.store.ask([task["parentId"]], "test")
+        await firm.settle()
+        firm.wires[Side.ESPOCRM].fault = once = Once(
+            lambda r: Answer(500, {}, b"") if r.method == "PUT" and "/Task/" in r.url else None
+        )
+        with pytest.raises(UnknownOutcome):
+            await reconcile(firm)
+        assert once.given
+        await tasks(firm)
+        assert len(await tasks(firm)) == 1
 
 
 async def test_a_type_that_advoware_cannot_change_is_asked_about(firm: House) -> None:

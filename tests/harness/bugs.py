@@ -176,6 +176,7 @@ _bug(
     "an emptied row is judged by what it holds now",
     "statemachine.effects:_row_after",
     _judged_by_what_it_holds_now,
+    also=(("statemachine.pairing:Pairing._take_over", _always(None)),),
     crashes="type_changed_then_its_slot_is_taken",
 )
 _bug(
@@ -334,12 +335,13 @@ _bug(
     "a shared type is one user's wish",
     "statemachine.retype:Retype._wished",
     _always(value=True),
+    also=(("daemon.view:View.note_foreign_types", _always(None)),),
 )
 _bug("primary is not carried over", "statemachine.plan:carry_flags", _always(None))
 _bug(
     "equal spellings are written again",
     "statemachine.carry:Carry._nothing",
-    lambda right: lambda self, d: self._give_advoware(d) if d.tie.item and d.tie.rows else right(self, d),
+    lambda right: lambda self, d: self._advoware.give(d) if d.tie.item and d.tie.rows else right(self, d),
 )
 
 
@@ -943,10 +945,34 @@ _bug(
     likely=("given_back_and_then_a_short_list",),
 )
 _bug(
-    "a decision that is half done is over",
-    "statemachine.verdicts:Verdicts._is_half_done",
+    "the question about an emptied side answers itself",
+    "statemachine.holds:Holds._lost",
+    lambda right: lambda self, side, asked: right(self, side, asked=False),
+    likely=("advoware_emptied_and_one_is_typed_there",),
+)
+_bug(
+    "what came back of an emptied side is not marked",
+    "statemachine.fuse:Fuses.reject",
+    _always(None),
+    likely=("advoware_emptied_and_given_back", "given_back_without_an_answer"),
+)
+_bug(
+    "a value that both sides show is gone as it moved",
+    "statemachine.pairing:Pairing._take_over",
+    _always(None),
+    likely=("moved_to_the_row_of_one_that_goes",),
+)
+_bug(
+    "a type goes where its number goes",
+    "statemachine.into_espocrm:IntoEspocrm._type",
+    lambda right: lambda self, item, row, holder: holder.type if holder and holder.type else item.type,
+    likely=("phone_and_fax_change_places",),
+)
+_bug(
+    "each value of a request tells for itself",
+    "statemachine.effects:_is_ambiguous",
     _always(value=False),
-    likely=("given_back_without_an_answer",),
+    likely=("values_move_down_in_a_request_that_was_lost",),
 )
 _bug(
     "an effect may come twice",
@@ -1002,7 +1028,7 @@ _SHOWN_BY = {
     "two may write the same new value": "both_get_a_number_at_once_in_slow_saves",
     "a shared type is one user's wish": "an_administrator_changes_a_value",
     "primary is not carried over": "online_moved",
-    "equal spellings are written again": "first_sync_equal",
+    "equal spellings are written again": "type_changed",
     "an outage costs attempts": "advoware_down",
     "retries do not wait": "advoware_shows_no_kommunikation_for_a_minute",
     "nobody is reset": "it_fails_for_long",

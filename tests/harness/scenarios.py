@@ -259,6 +259,33 @@ _add("mail_row_added", _ONE, lambda s: s.at(T, s.row(8, Y)), expect=row(8, Y))
 _add("item_edited", _ONE, lambda s: s.at(T, s.edit(A, B)), expect=row(1, B, "Büro"))
 _add("mail_edited", _ONE, lambda s: s.at(T, s.edit(X, Y)))
 _add("row_edited", _ONE, lambda s: s.at(T, s.retype(A, B)), expect=item(B, type="Office"))
+_add(
+    "gone_on_both_sides_and_a_new_one",
+    _ONE,
+    lambda s: s.at(T, s.remove(A), s.delete(A), s.row(1, B)),
+    expect=every(item(B, type="Office"), row(1, B)),
+)
+_add(
+    "moved_to_the_row_of_one_that_goes",
+    people(person([("Office", A), ("Home", B)], [(1, A), (6, B)])),
+    lambda s: s.at(T, s.delete(A), s.retype(B, A), s.remove(B)),
+    expect=kept(A),
+    same_end=False,
+)
+_add(
+    "phone_and_fax_change_places",
+    people(person([("Office", A), ("Fax", B)], [(1, A), (2, B)])),
+    lambda s: s.at(T, s.retype(A, B), s.retype(B, A, nth=1)),
+    expect=every(item(A, type="Fax"), item(B, type="Office")),
+)
+_add(
+    "values_move_down_in_a_request_that_was_lost",
+    _TWO_MAILS,
+    lambda s: s.at(T, s.retype(X, "neu@example.de"), s.retype(Y, X), s.row(4, Y)),
+    plan={"scripted": (("espocrm", "PUT", 0, "drop_before"),)},
+    expect=every(item(X), item(Y), item("neu@example.de")),
+    same_end=False,
+)
 _add("mail_row_edited", _ONE, lambda s: s.at(T, s.retype(X, Y)))
 _add(
     "type_changed",
@@ -418,6 +445,13 @@ _add(
     "advoware_emptied_waits",
     _ONE,
     lambda s: s.at(T, s.delete(A), s.delete(M), s.delete(X)),
+    same_end=False,
+    expect=every(waiting(1), kept(A, M, X)),
+)
+_add(
+    "advoware_emptied_and_one_is_typed_there",
+    _ONE,
+    lambda s: (s.at(T, s.delete(A), s.delete(M), s.delete(X)), s.at(T + 60, s.row(1, B))),  # type: ignore[arg-type,return-value]
     same_end=False,
     expect=every(waiting(1), kept(A, M, X)),
 )

@@ -53,6 +53,20 @@ def test_a_new_mail_row_is_online_as_its_item_is_primary() -> None:
     assert {row.tlf: row.online for row in world.rows.values()} == {A: True, B: False, "+495111234560": False}
 
 
+@pytest.mark.parametrize("answer", ["unknown", "nothing"])
+def test_the_primary_moves_though_its_request_was_not_answered(answer: str) -> None:
+    """§8: whether it came or not; no value moves in it, so the flags tell."""
+    world = two()
+    world.edit_row(101, online=False)
+    world.edit_row(102, online=True)
+    world.faults |= {world.count: answer}
+    world.sync()
+    world.wait(100).sync()
+    assert primary(world) == B
+    assert sorted(world.item_values()) == [A, B]
+    world.quiet()
+
+
 def test_the_primary_moved_in_espocrm() -> None:
     """§5: the new one's row goes online and the old one's offline."""
     world = two()

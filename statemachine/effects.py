@@ -76,13 +76,13 @@ def _happened(write: Write, situation: Situation) -> bool:
 def _with_its_row(write: Write, situation: Situation) -> Write:
     """A POST without an answer, and the row that only it can have made: unlinked, and exactly as it was sent, or with
     its marker under a value that staff have changed or emptied since. Where a later attempt was answered, that one's
-    row is known, and this one's would be a double; an earlier one that was answered had come to its end."""
+    row is known, and this one's would be a double; an earlier one that was answered or given up had come to its end."""
     if write.operation != "post" or write.outcome not in (Outcome.UNKNOWN, None) or write.after is None:
         return write
     tried = (w for w in situation.case.writes if w.may_have_come)
     same = [w for w in tried if w.operation == "post" and w.gives == write.gives]
     ended = max((w.id for w in same if w.outcome is Outcome.DONE and w.id < write.id), default=-1)
-    attempts = [w for w in same if w.id > ended]
+    attempts = [w for w in same if w.id > ended and (w.outcome is Outcome.DONE or not w.settled)]
     if attempts[0].id != write.id or any(w.outcome is Outcome.DONE for w in attempts):
         return write
     linked = {row.id for link in situation.case.base.links for row in link.rows}

@@ -10,10 +10,9 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 
 from statemachine import marker
-from statemachine import rows as rows_
 from statemachine.marker import Marker
 from statemachine.model import Base, Item, Kind, Link, Side
-from statemachine.rows import Row, Rows
+from statemachine.rows import Row, Rows, afresh
 from statemachine.situation import Situation, Value
 
 
@@ -140,7 +139,7 @@ class Pairing:
         if not follows and changed:
             follows = [row for row in changed if row.canonical == changed[0].canonical]
         for row in tie.rows:
-            if row not in follows and (free := rows_.afresh(row, self._situation)) is not None:
+            if row not in follows and (free := afresh(row, self._situation)) is not None:
                 self._free_rows[row.id] = free
         tie.rows = follows
 

@@ -8,16 +8,14 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
-import msgspec
-
 from daemon.ports import Person
-from daemon.store import fuses, people
-from daemon.store.turn import Turn, body
+from daemon.store import fuses, people, questions
+from daemon.store.questions import CONFLICT, values
+from daemon.store.turn import Turn
 from statemachine.case import Conflict, ConflictKind, Decision, Keep
 from statemachine.standing import Event
 from statemachine.states import Trigger
 
-CONFLICT = msgspec.json.Decoder(Conflict)
 WAITING = (
     "SELECT conflict_id, body, keep, decided_by, at FROM decisions"
     " WHERE espocrm_id = ? AND outcome = 'waiting' ORDER BY id"
@@ -48,12 +46,8 @@ def replace_all(
     """What is open after a run. Equal ones keep their id; a decision for one that is gone is void."""
     known: dict[str, int] = dict(turn.rows("SELECT body, id FROM conflicts WHERE espocrm_id = ?", espocrm_id))
     for conflict in conflicts:
-        text = _values(conflict)
-        if known.pop(text, None) is None:
-            turn.do(
-                "INSERT INTO conflicts (espocrm_id, bet_nr, since, body) VALUES (?, ?, ?, ?)",
-                espocrm_id, bet_nr, conflict.since or turn.now, text,
-            )  # fmt: skip
+        if known.pop(values(conflict), None) is None:
+            questions.ask(turn, espocrm_id, bet_nr, conflict)
     for decision, outcome in decided:
         _close(turn, espocrm_id, bet_nr, decision, outcome)
     for conflict_id in known.values():
@@ -87,13 +81,9 @@ def note(turn: Turn, espocrm_id: str, bet_nr: int, decisions: Iterable[Decision]
         _add(turn, espocrm_id, bet_nr, decision, "waiting")
 
 
-def _values(conflict: Conflict) -> str:
-    return body(replace(conflict, id=0, since=0.0))
-
-
 def _close(turn: Turn, espocrm_id: str, bet_nr: int, decision: Decision, outcome: str) -> None:
     """A decision of the policy belongs to no stored conflict: it is known by its values."""
-    one = (espocrm_id, _values(decision.conflict), decision.keep, decision.by)
+    one = (espocrm_id, values(decision.conflict), decision.keep, decision.by)
     if decision.conflict.id and turn.do(
         "UPDATE decisions SET outcome = ?, closed_at = ? WHERE espocrm_id = ? AND body = ? AND keep = ?"
         " AND decided_by = ? AND conflict_id = ? AND at = ? AND outcome IN ('waiting', 'replaced')",
@@ -121,7 +111,7 @@ def _add(turn: Turn, espocrm_id: str, bet_nr: int, decision: Decision, outcome: 
         "INSERT INTO decisions (espocrm_id, bet_nr, conflict_id, at, keep, decided_by, outcome, closed_at, body)"
         " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
         espocrm_id, bet_nr, decision.conflict.id, decision.at or turn.now, decision.keep, decision.by, outcome,
-        None if outcome == "waiting" else turn.now, _values(decision.conflict),
+        None if outcome == "waiting" else turn.now, values(decision.conflict),
     )  # fmt: skip
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from daemon.store import conflicts, fuses, leases, links, people
+from daemon.store import fuses, leases, links, people, questions
 from daemon.store.turn import Row, Turn
 from statemachine.case import Conflict, Fuse, Hold
 from statemachine.model import Side
@@ -117,7 +117,7 @@ def conflict(turn: Turn, conflict_id: int) -> OpenConflict | None:
 
 
 def _open_conflict(row: Row) -> OpenConflict:
-    return OpenConflict(row[3], row[4], replace(conflicts.CONFLICT.decode(row[2]), id=row[0], since=row[1]))
+    return OpenConflict(row[3], row[4], replace(questions.CONFLICT.decode(row[2]), id=row[0], since=row[1]))
 
 
 def held(turn: Turn) -> list[HeldDeletion]:

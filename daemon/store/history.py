@@ -6,11 +6,11 @@ from typing import TypedDict
 
 import msgspec
 
-from daemon.store import conflicts, journal
+from daemon.store import journal, questions
 from daemon.store.turn import Row, Turn
 from statemachine.case import Keep, Shown
 
-_CONFLICT = conflicts.CONFLICT
+_CONFLICT = questions.CONFLICT
 
 #: One line. ``before`` and ``after`` are values as people see them; ``detail`` has everything else that is known.
 HistoryRow = TypedDict(

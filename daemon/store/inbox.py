@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 
 import msgspec
 
-from daemon.store import conflicts, desk, leases, links
+from daemon.store import desk, leases, links, questions
 from daemon.store.desk import BlownFuse, HeldDeletion, OpenConflict
 from daemon.store.turn import Row, Turn
 from statemachine.case import ConflictKind, Hold, Keep, Parked, Unsyncable
@@ -120,7 +120,7 @@ def some_conflicts(turn: Turn, ids: tuple[int, ...]) -> list[Waiting]:
 
 
 def _waiting(row: Row) -> Waiting:
-    conflict = replace(conflicts.CONFLICT.decode(row[2]), id=row[0], since=row[1])
+    conflict = replace(questions.CONFLICT.decode(row[2]), id=row[0], since=row[1])
     rows = () if row[6] is None else links.LINK.decode(row[6]).rows
     return Waiting(
         OpenConflict(row[3], row[4], conflict),

@@ -8,18 +8,15 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-import msgspec
-
 from daemon.ports import Person
-from daemon.store import links, looks, notices
-from daemon.store.turn import Moved, Row, Turn, body
-from statemachine.case import Conflict, ConflictKind, Notice
+from daemon.store import links, looks, notices, questions
+from daemon.store.turn import Moved, Row, Turn
+from statemachine.case import Notice
 from statemachine.errors import ContractBroken
 from statemachine.model import Side
 from statemachine.standing import Event, Standing, move
 from statemachine.states import State, Trigger
 
-_CONFLICT = msgspec.json.Decoder(Conflict)
 #: Cause and topic of the notice that someone has been given up (sync rules §11).
 _FAILED = "permanently_failed"
 #: Read a person with ``SELECTED WHERE …``; ``p`` is the person, ``l`` its looks.
@@ -70,7 +67,7 @@ def discover(turn: Turn, espocrm_id: str, bet_nr: int, changed_at: float | None)
         espocrm_id, bet_nr, *_values(standing), previous,
     )  # fmt: skip
     looks.begin(turn, espocrm_id)
-    _ask_again(turn, espocrm_id, bet_nr, links.take_up(turn, espocrm_id, bet_nr))
+    questions.ask_anew(turn, espocrm_id, bet_nr, links.take_up(turn, espocrm_id, bet_nr))
     person = Person(espocrm_id, bet_nr, standing)
     _log(turn, person, None, event, standing.state, "")
     return person
@@ -83,7 +80,7 @@ def rebind(turn: Turn, espocrm_id: str, bet_nr: int, event: Event) -> Person:
     if person is None:
         raise ContractBroken("a betnr changed on a record that is not tracked")
     previous = _previous(turn, person, bet_nr)
-    asked = _asked(turn, espocrm_id)
+    asked = questions.emptied(turn, espocrm_id)
     _drop_what_hangs_on_links(turn, person)
     looks.forget_advoware(turn, espocrm_id)
     links.put_aside(turn, espocrm_id, person.bet_nr, asked)
@@ -93,7 +90,7 @@ def rebind(turn: Turn, espocrm_id: str, bet_nr: int, event: Event) -> Person:
         previous,
         espocrm_id,
     )
-    _ask_again(turn, espocrm_id, bet_nr, links.take_up(turn, espocrm_id, bet_nr))
+    questions.ask_anew(turn, espocrm_id, bet_nr, links.take_up(turn, espocrm_id, bet_nr))
     moved = shift(turn, replace(person, bet_nr=bet_nr, looked_at=0.0), event)
     if moved is None:
         raise ContractBroken(f"{event.trigger} ends the tracking of a record whose betnr changed")
@@ -157,24 +154,8 @@ def _log(
     turn.moved.append(Moved(source, target, event.trigger))
 
 
-def _asked(turn: Turn, espocrm_id: str) -> tuple[Side, ...]:
-    """Sides whose emptying waits for a human, or for his decision to be carried out (§9)."""
-    rows = turn.rows("SELECT body FROM conflicts WHERE espocrm_id = ? ORDER BY id", espocrm_id)
-    emptied = (_CONFLICT.decode(row[0]).emptied for row in rows)
-    return tuple(side for side in emptied if side is not None)
-
-
-def _ask_again(turn: Turn, espocrm_id: str, bet_nr: int, sides: tuple[Side, ...]) -> None:
-    for side in sides:
-        conflict = Conflict(0, ConflictKind.SIDE_EMPTIED, None, None, None, None, emptied=side)
-        turn.do(
-            "INSERT INTO conflicts (espocrm_id, bet_nr, since, body) VALUES (?, ?, ?, ?)",
-            espocrm_id, bet_nr, turn.now, body(conflict),
-        )  # fmt: skip
-
-
 def _untrack(turn: Turn, person: Person) -> None:
-    asked = _asked(turn, person.espocrm_id)
+    asked = questions.emptied(turn, person.espocrm_id)
     _drop_what_hangs_on_links(turn, person)
     turn.do("DELETE FROM persons WHERE espocrm_id = ?", person.espocrm_id)
     looks.forget(turn, person.espocrm_id)

@@ -967,3 +967,23 @@ def test_a_value_that_staff_type_under_the_old_text_is_not_what_an_unanswered_wr
     assert sent is not None
     world.edit_row(row, bemerkung=sent.bemerkung)
     assert effects.came(world.situation()) == (world.case.writes[0].id,)
+
+
+@pytest.mark.parametrize("text", ["", "bitte nicht nach 18 Uhr"])
+def test_the_unanswered_row_of_a_new_attempt_is_known_though_an_older_one_was_given_up(text: str) -> None:
+    """§8: the user removes the item before the row is seen; it came back as a new entry of staff's."""
+    world = agreed("alt@example.de", "0511/1234560", text=text)
+    world.remove_row(101)
+    world.edit_item("alt@example.de", value="neu@example.de")
+    world.faults |= {world.count: "nothing"}
+    while not world.case.writes:
+        world.wait(100).run()
+    world.case = replace(world.case, writes=tuple(replace(w, settled=True) for w in world.case.writes))
+    world.faults |= {world.count: "after"}
+    while "neu@example.de" not in world.tlfs():
+        world.wait(100).run()
+    world.remove_item("neu@example.de")
+    world.sync()
+    world.wait(100).sync()
+    assert "neu@example.de" not in [*world.item_values(), *world.tlfs()]
+    world.quiet()

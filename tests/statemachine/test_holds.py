@@ -7,8 +7,21 @@ from dataclasses import replace
 
 import pytest
 
-from statemachine.case import Conflict, ConflictKind, Decision, Fuse, Hold, Keep, Variant, Wish
+from statemachine import looks
+from statemachine.case import (
+    Conflict,
+    ConflictKind,
+    Decision,
+    Fuse,
+    Hold,
+    Keep,
+    Seen,
+    Vanished,
+    Variant,
+    Wish,
+)
 from statemachine.model import Kind, Side
+from statemachine.plan import make
 from statemachine.rules import Direction, Extras, Policy
 from tests.statemachine.world import RULES, World, agreed
 
@@ -584,3 +597,40 @@ def test_a_rejected_extra_stays_rejected_while_an_emptied_side_is_asked_about() 
     world.wait(200).sync()
     assert world.case.conflicts == ()
     assert "+495115555550" in world.item_values()
+
+
+def test_the_word_on_one_entry_counts_more_than_the_word_on_the_whole_side() -> None:
+    """§5, §9: of an entry that was asked about before the side was emptied; it came back all the same."""
+    world = three(replace(RULES, conflict_policy=Policy.MANUAL))
+    drop_item(world)
+    world.edit_row(101, tlf="0511/1234569")
+    world.sync()
+    (entry,) = world.case.conflicts
+    empty_espocrm(world)
+    world.sync()
+    side = next(one for one in world.case.conflicts if one.emptied)
+    world.decide(Keep.ESPOCRM, entry)
+    world.decide(Keep.ADVOWARE, side)
+    world.sync()
+    assert set(world.item_values()) == {E_TWO, MAIL}
+    assert "0511/1234569" not in world.tlfs()
+
+
+def test_an_edit_of_a_restored_espocrm_waits_for_the_fuse_though_its_deletion_was_rejected() -> None:
+    """§7: as one that was rejected it would wait for nobody, and be in no list."""
+    world = three()
+    key = next(link.key for link in world.case.base.links if link.value == E_ONE)
+    world.edit_item(E_ONE, value="+495111234569")
+    rejected = Vanished(key, Side.ESPOCRM, E_ONE, Hold.REJECTED)
+    world.case = replace(world.case, vanished=(rejected,), fuse=((Side.ESPOCRM, Fuse.EVERYTHING),))
+    assert [entry.problem for entry in world.run().plan.entries if entry.problem] == ["fuse"]
+    assert world.history == []
+
+
+def test_a_look_that_found_nobody_shows_no_rows() -> None:
+    """§9: of somebody who is tracked again after Advoware lacked him; one short list would double a number."""
+    world = three()
+    world.phone("+495111234569")
+    world.case = replace(world.case, seen_advoware=Seen((), 0.0))
+    made = make(world.situation(settled=frozenset({looks.EMAILS, looks.PHONES})))
+    assert (made.rows, [entry.problem for entry in made.entries if entry.problem]) == ((), ["settling"])

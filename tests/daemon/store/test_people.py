@@ -1,10 +1,12 @@
 """Persons: states move by the table, each with its log row; pairs keep their base."""
 
+from dataclasses import replace
+
 import pytest
 
 from daemon.ports import Finish
 from daemon.store import SqliteStore
-from statemachine.case import Conflict, ConflictKind, Keep
+from statemachine.case import Conflict, ConflictKind, Hold, Keep
 from statemachine.errors import ContractBroken
 from statemachine.model import Base, Side
 from statemachine.standing import Event
@@ -181,6 +183,22 @@ async def test_a_run_of_the_old_pair_leaves_its_base_there(store: SqliteStore) -
     assert (await store.case("a", 1, 0)).base == base(link("9"))
     assert (await store.case("a", 2, 0)).vanished == ()
     assert (await store.sums()).links == 0
+
+
+async def test_what_was_rejected_is_known_for_as_long_as_the_base_is_kept(
+    store: SqliteStore, clock: HandClock
+) -> None:
+    """The pair may come back before it was written back; after that nobody asks for it."""
+    await store.discover("a", 1, None)
+    (mark,) = vanished("1")
+    rejected = replace(mark, hold=Hold.REJECTED)
+    await synced(store, "a", 1, Finish(base(link("1")), done(), vanished=(rejected,)))
+    await store.move("a", done(Trigger.UNTRACKED))
+    assert [one.hold for one in (await store.case("a", 1, 0)).vanished] == [Hold.REJECTED]
+    clock.time += 31 * 86400
+    while await store.prune(1):
+        pass
+    assert (await store.case("a", 1, 0)).vanished == ()
 
 
 async def test_a_run_that_outlives_the_tracking_still_leaves_its_base(store: SqliteStore) -> None:

@@ -275,7 +275,7 @@ class Town:
         if self.on_write is not None and answer.status < 300:
             self.on_write(side, asked.method, asked.path, asked.body)
         self.trace.say("effect", f"{asked.method} {answer.status}", side, "late" if late else "")
-        if before and book.taken[side] and not self._values(side, book):
+        if before and book.taken[side] and not self._left(side, book, asked, before):
             book.emptied.add(side)  # people took away some, their decision the last one: §9 asks all the same
         for value in self._sent(side, asked):
             if value not in before:
@@ -285,6 +285,16 @@ class Town:
     def _values(self, side: str, book: Book) -> set[tuple[str, str]]:
         shown = self.ledger.espocrm(book.pair) if side == ESPOCRM else self.ledger.advoware(book.pair)
         return set(shown.values)
+
+    def _left(
+        self, side: str, book: Book, asked: sim.Request, before: set[tuple[str, str]]
+    ) -> set[tuple[str, str]]:
+        """What the side shows when this is carried out: EspoCRM saves its rows one after the other, later than now."""
+        if side == ADVOWARE:
+            return self._values(side, book)
+        body = json.loads(asked.body or b"{}")
+        written = {kind for kind, family in _FAMILIES.items() if family.data in body}
+        return {value for value in before if value[0] not in written} | self._sent(side, asked)
 
     def _sent(self, side: str, asked: sim.Request) -> set[tuple[str, str]]:
         body = json.loads(asked.body or b"{}")

@@ -35,7 +35,7 @@ _SUSPECTS = 3
 #: Clocks differ in the last digit; a shorter wait is none.
 _EPSILON = 0.001
 
-#: True inside a probe: the only request that an unusable side gets.
+#: True inside a probe: nobody in there waits for another one.
 _PROBING: ContextVar[bool] = ContextVar("probing", default=False)
 
 _log = structlog.get_logger(__name__)
@@ -158,7 +158,10 @@ class Gate:
             self._probe = None
 
     def _check(self) -> None:
-        if not self.usable and self._last is not None and not _PROBING.get():
+        """A probe passes while it is its turn, and no longer: where the side asked for its rest meanwhile, or refused
+        who we are, the rest of a probe waits like everybody else."""
+        is_its_turn = _PROBING.get() and self._condition is Condition.HALF_OPEN
+        if not self.usable and self._last is not None and not is_its_turn:
             raise self._standing_trouble(self._last)
 
     def _standing_trouble(self, last: SideTrouble) -> SideTrouble:

@@ -408,6 +408,32 @@ async def test_a_question_inside_a_probe_does_not_wait_for_itself() -> None:
     assert inner == [False]
 
 
+@pytest.mark.parametrize("news", [Throttled(5), CredentialsRefused()])
+async def test_a_probe_that_waited_while_worse_news_came_asks_no_more(news: SideTrouble) -> None:
+    door, passed = gate(), []
+
+    async def probe() -> None:
+        await anyio.sleep(1)  # for the token that somebody else is asking for
+        await pass_through(door)
+        passed.append("probe")
+
+    async def bring_news() -> None:
+        await anyio.sleep(0.5)
+        door.report(news)
+
+    async with anyio.create_task_group() as group:
+        group.start_soon(door.tend, probe)
+        await anyio.lowlevel.checkpoint()
+        group.start_soon(bring_news)
+        assert not await door.answers(unless_asked=False)
+        assert passed == []
+        assert door.trouble is not None
+        assert door.trouble.reason == news.reason
+        await door.wait_until_usable()
+        group.cancel_scope.cancel()
+    assert passed == ["probe"]
+
+
 async def test_trouble_is_of_the_side_and_carries_it() -> None:
     door = gate()
     door.report(SideDown())

@@ -135,6 +135,8 @@ class Town:
         self.errors: list[dict[str, Any]] = []
         self._reads: dict[tuple[str, str, str], tuple[float, dict[str, str]]] = {}
         self._last_read: dict[tuple[str, str], tuple[float, dict[str, str]]] = {}
+        #: (person, run) whose last write showed a failure: what is read after it is no look of any run's
+        self._only_showed: set[tuple[str, str]] = set()
         self._answers: dict[tuple[str, str], tuple[float, sim.Answer]] = {}
         self._cut: dict[tuple[str, str], float] = {}
         self._blamed: dict[str, list[float]] = {}
@@ -199,7 +201,8 @@ class Town:
         if fault not in ("incomplete", "garbage"):  # such an answer is thrown away
             then, old = self._answers.get((side, person), (at, answer))
             is_old = fault == "stale" and old.body == answer.body
-            self._last_read[side, person] = (min(at, then), entry[1]) if is_old else entry
+            if (person, run) not in self._only_showed:
+                self._last_read[side, person] = (min(at, then), entry[1]) if is_old else entry
         if fault not in ("cut", "incomplete", "garbage", "stale"):
             self._cut.pop((side, person), None)
             self._answers[side, person] = (at, answer)
@@ -270,6 +273,7 @@ class Town:
             self._follows_half_an_array(book, asked, run)
         else:
             self._runs_over_arrays(book, asked, basis)
+            self._shows_a_failure(book, asked, run)
         before = self._values(side, book)
         answer = world.answer(asked)
         if self.on_write is not None and answer.status < 300:
@@ -350,8 +354,16 @@ class Town:
         row_id = row_of(asked)
         if (book.pair.espocrm_id, run) in self._half_arrays and row_id is not None:
             now = self.ledger.advoware(book.pair).rows.get(row_id, ("", "", False))[0]
-            values = [(kind, same(kind, now)) for kind in _FAMILIES]
-            self.ledger.excuse(book, [v for v in values if v in book.fates], "half an array was shown")
+            hidden = [v for kind in _FAMILIES if (v := (kind, same(kind, now))) in book.fates]
+            self.ledger.excuse(book, hidden, "half an array was shown")
+            for kind, value in self._sent(ADVOWARE, asked):
+                rows = [book.row_count[old] for old in hidden if old[0] == kind]  # all of them follow
+                book.row_count[kind, value] = max(book.row_count[kind, value], *rows, 0)
+
+    def _shows_a_failure(self, book: Book, asked: sim.Request, run: str) -> None:
+        """The run has broken off; what it reads after this is its own modifiedAt, and judged by nobody."""
+        if "failed" in str(json.loads(asked.body or b"{}").get("syncStatus")):
+            self._only_showed.add((book.pair.espocrm_id, run))
 
     def _runs_over_arrays(self, book: Book, asked: sim.Request, basis: float) -> None:
         body = json.loads(asked.body or b"{}")

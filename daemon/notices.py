@@ -14,14 +14,7 @@ import structlog
 
 from daemon.ports import Espocrm
 from daemon.store import StoredNotice
-from statemachine.errors import (
-    HopelessRecord,
-    KommsyncError,
-    RecordMissing,
-    RecordTrouble,
-    Refused,
-    UnknownOutcome,
-)
+from statemachine.errors import HopelessRecord, KommsyncError, RecordMissing, RecordTrouble, UnknownOutcome
 
 RECONCILE_SECONDS = 30.0
 _AT_ONCE = 200
@@ -31,7 +24,7 @@ _MOST_READ = 10_000
 _MOST_ALIKE = 25
 #: After so many refusals in one round the rest would be refused as well.
 _MOST_REFUSED = 3
-_RECORD_ERRORS = (RecordTrouble, HopelessRecord, RecordMissing, Refused, UnknownOutcome)
+_RECORD_ERRORS = (RecordTrouble, HopelessRecord, RecordMissing, UnknownOutcome)
 
 log = structlog.get_logger(__name__)
 

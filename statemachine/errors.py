@@ -103,8 +103,8 @@ class RecordMissing(KommsyncError):
     reason = "record_missing"
 
 
-class Refused(KommsyncError):
-    """The server answered 400 to a value or a request. ``field`` and ``rule`` as the server names them."""
+class Refused(RecordTrouble):
+    """The server answered 400 to a value or a request, a read too. ``field`` and ``rule`` as the server names them."""
 
     reason = "refused"
 

@@ -13,7 +13,7 @@ from daemon.metrics import Metrics
 from daemon.poller import Poller
 from daemon.sightings import Sightings, moment, stamp_of
 from daemon.store import SqliteStore
-from statemachine.errors import ServerError, SideDown
+from statemachine.errors import Refused, ServerError, SideDown
 from statemachine.looks import look_espocrm
 from statemachine.model import Side
 from statemachine.standing import Event
@@ -277,12 +277,13 @@ async def test_a_failing_record_gets_no_new_attempts_for_being_listed_again(desk
     assert await desk.state("a") is State.DIRTY
 
 
-async def test_a_confirming_look_that_fails_is_made_up_for(desk: Desk) -> None:
+@pytest.mark.parametrize("error", [ServerError(side=Side.ESPOCRM), Refused(side=Side.ESPOCRM)])
+async def test_a_confirming_look_that_fails_is_made_up_for(desk: Desk, error: Exception) -> None:
     await desk.poll()
     desk.crm.save("a", phone="half of it")
     await desk.poll(1)
     await desk.sync()
-    desk.crm.sick["a"] = ServerError(side=Side.ESPOCRM)
+    desk.crm.sick["a"] = error
     for _ in range(5):
         await desk.poll()
     desk.crm.sick.clear()

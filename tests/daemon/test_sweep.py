@@ -17,7 +17,7 @@ from daemon.metrics import Metrics
 from daemon.ports import Person
 from daemon.store import SqliteStore
 from daemon.sweep import MISSING, Sweep
-from statemachine.errors import RecordMissing, ServerError, SideDown
+from statemachine.errors import RecordMissing, Refused, ServerError, SideDown
 from statemachine.looks import look_advoware
 from statemachine.model import Side
 from statemachine.standing import Event, Schedule
@@ -244,9 +244,10 @@ async def test_who_is_missing_was_asked_about(desk: Desk) -> None:
     assert min(person.looked_at for person in people) > began
 
 
-async def test_a_sick_record_does_not_hold_up_the_others(desk: Desk) -> None:
+@pytest.mark.parametrize("error", [ServerError(side=Side.ADVOWARE), Refused(side=Side.ADVOWARE)])
+async def test_a_sick_record_does_not_hold_up_the_others(desk: Desk, error: Exception) -> None:
     await desk.known(5)
-    desk.firm.sick[1] = ServerError(side=Side.ADVOWARE)
+    desk.firm.sick[1] = error
     await desk.run(900)
     looks = Counter(desk.firm.calls)
     assert set(looks) == {1, 2, 3, 4, 5}

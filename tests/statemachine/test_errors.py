@@ -36,6 +36,12 @@ def test_what_some_say_more() -> None:
 def test_the_classes_are_sorted_by_what_happens_next() -> None:
     for one in (errors.SideDown, errors.Throttled, errors.CredentialsRefused):
         assert issubclass(one, errors.SideTrouble)
-    for one in (errors.IncompleteAnswer, errors.ServerError, errors.Modified, errors.UnexpectedAnswer):
+    for one in (
+        errors.IncompleteAnswer,
+        errors.ServerError,
+        errors.Modified,
+        errors.UnexpectedAnswer,
+        errors.Refused,
+    ):
         assert issubclass(one, errors.RecordTrouble)
     assert issubclass(errors.AccessDenied, errors.HopelessRecord)

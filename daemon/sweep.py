@@ -19,6 +19,7 @@ import structlog
 from daemon.fresh import FreshLooks
 from daemon.metrics import Metrics
 from daemon.ports import Advoware, Clock, Person
+from daemon.store import StoreTrouble
 from statemachine.case import Seen
 from statemachine.errors import HopelessRecord, RecordMissing, RecordTrouble, SideTrouble
 from statemachine.looks import changed, look_advoware
@@ -88,7 +89,7 @@ class Sweep:
             self._edited.popitem(last=False)
 
     async def sweep_advoware(self) -> float:
-        """One slice. Returns the seconds from its beginning to the next one. Raises SideTrouble."""
+        """One slice. Returns the seconds from its beginning to the next one. Raises SideTrouble, StoreTrouble."""
         started = self._clock.monotonic()
         size, pause = self._pace(await self._tracked())
         await self._look_at(await self._slice(size))
@@ -157,20 +158,23 @@ class Sweep:
             self._aside[person.espocrm_id] = self._clock.monotonic() + self._interval
 
     async def _look_at(self, people: list[Person]) -> int:
-        """Concurrently; returns at how many. The first trouble of the side ends it and is raised."""
+        """Concurrently; returns at how many. The first trouble that is nobody's own ends it and is raised."""
         waiting = [person for person in people if person.standing.state is not State.SYNCING]
         before = (
             await self._book.seen([person.espocrm_id for person in waiting], Side.ADVOWARE) if waiting else {}
         )
         turns = iter(waiting)
-        trouble: list[SideTrouble] = []
+        trouble: list[SideTrouble | StoreTrouble] = []
 
         async def look_on() -> None:
             for person in turns:
                 try:
                     await self._look(person, before.get(person.espocrm_id))
-                except SideTrouble as error:
+                except (SideTrouble, StoreTrouble) as error:
                     trouble.append(error)
+                except Exception:  # our own bug on one record must not end the looks at the others
+                    log.exception("look_at_advoware_crashed", bet_nr=person.bet_nr)
+                    self._set_aside(person)
                 if trouble:
                     return
 

@@ -10,12 +10,13 @@ from pathlib import Path
 
 import anyio
 import pytest
+from structlog.testing import capture_logs
 
 from daemon.clock import SystemClock
 from daemon.fresh import FreshLooks
 from daemon.metrics import Metrics
 from daemon.ports import Person
-from daemon.store import SqliteStore
+from daemon.store import SqliteStore, StoreTrouble
 from daemon.sweep import MISSING, Sweep
 from statemachine.errors import RecordMissing, Refused, ServerError, SideDown
 from statemachine.looks import look_advoware
@@ -253,6 +254,23 @@ async def test_a_sick_record_does_not_hold_up_the_others(desk: Desk, error: Exce
     assert set(looks) == {1, 2, 3, 4, 5}
     assert looks[1] <= 2
     assert await desk.state(1) == (State.CLEAN, "")
+
+
+async def test_our_own_bug_on_one_record_ends_no_look_at_the_others(desk: Desk) -> None:
+    await desk.known(5)
+    desk.firm.sick[1] = ValueError("ours")
+    with capture_logs() as logs:
+        await desk.sweep.sweep_everybody()
+    assert set(desk.firm.calls) == {1, 2, 3, 4, 5}
+    assert [(log["event"], log["bet_nr"]) for log in logs] == [("look_at_advoware_crashed", 1)]
+
+
+async def test_trouble_of_the_store_ends_the_slice(desk: Desk) -> None:
+    """It is nobody's own, and the loop's to tell."""
+    await desk.known(5)
+    desk.firm.sick[1] = StoreTrouble("disk full")
+    with pytest.raises(StoreTrouble):
+        await desk.sweep.sweep_everybody()
 
 
 async def test_trouble_of_the_side_ends_the_slice(desk: Desk) -> None:

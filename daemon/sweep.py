@@ -34,7 +34,8 @@ _LARGEST, _SLICE_SECONDS = 1000, 5.0
 #: Someone who was just edited is likely to be edited again: looked at once more after so long.
 _LOOK_AGAIN_SECONDS = 60.0
 _MOST_EDITED = 200
-_MOST_SET_ASIDE = 1000
+#: Nothing else would look at these; who is due or has failed is synced anyway.
+_AT_REST = (State.CLEAN, State.CONFLICT)
 
 log = structlog.get_logger(__name__)
 
@@ -78,7 +79,6 @@ class Sweep:
         self._wake = wake
         self._alive = alive
         self._edited: OrderedDict[str, float] = OrderedDict()
-        self._aside: dict[str, float] = {}
         self._next_at: float | None = None
         self._is_late = False
 
@@ -103,8 +103,7 @@ class Sweep:
         began = self._clock.now()
         for _ in range(await self._tracked() // _LARGEST + 2):
             self._alive()
-            people = await self._book.sweep_slice(began, _LARGEST + len(self._aside))
-            if not await self._look_at(self._without_set_aside(people)):
+            if not await self._look_at(await self._book.sweep_slice(began, _LARGEST)):
                 return
 
     async def _tracked(self) -> int:
@@ -133,10 +132,9 @@ class Sweep:
 
     async def _slice(self, size: int) -> list[Person]:
         edited = await self._just_edited(max(size // 4, 1))
-        oldest = await self._book.sweep_slice(self._clock.now(), size + len(self._aside))
+        oldest = await self._book.sweep_slice(self._clock.now(), size)
         named = {person.espocrm_id for person in edited}
-        rest = [person for person in self._without_set_aside(oldest) if person.espocrm_id not in named]
-        return edited + rest[:size]
+        return edited + [person for person in oldest if person.espocrm_id not in named]
 
     async def _just_edited(self, most: int) -> list[Person]:
         now = self._clock.monotonic()
@@ -145,17 +143,6 @@ class Sweep:
         for espocrm_id in ripe:
             del self._edited[espocrm_id]
         return [person for person in people if person is not None]
-
-    def _without_set_aside(self, people: list[Person]) -> list[Person]:
-        """Without those whose record is sick."""
-        now = self._clock.monotonic()
-        self._aside = {espocrm_id: until for espocrm_id, until in self._aside.items() if until > now}
-        return [person for person in people if person.espocrm_id not in self._aside]
-
-    def _set_aside(self, person: Person) -> None:
-        """Not the oldest for ever: its next turn comes with everybody's."""
-        if len(self._aside) < _MOST_SET_ASIDE:
-            self._aside[person.espocrm_id] = self._clock.monotonic() + self._interval
 
     async def _look_at(self, people: list[Person]) -> int:
         """Concurrently; returns at how many. The first trouble that is nobody's own ends it and is raised."""
@@ -169,12 +156,9 @@ class Sweep:
         async def look_on() -> None:
             for person in turns:
                 try:
-                    await self._look(person, before.get(person.espocrm_id))
+                    await self._take_turn(person, before.get(person.espocrm_id))
                 except (SideTrouble, StoreTrouble) as error:
                     trouble.append(error)
-                except Exception:  # our own bug on one record must not end the looks at the others
-                    log.exception("look_at_advoware_crashed", bet_nr=person.bet_nr)
-                    self._set_aside(person)
                 if trouble:
                     return
 
@@ -185,29 +169,51 @@ class Sweep:
             raise trouble[0]
         return len(waiting)
 
-    async def _look(self, person: Person, before: Seen | None) -> None:
+    async def _take_turn(self, person: Person, before: Seen | None) -> None:
+        """Raises SideTrouble, StoreTrouble; whatever else goes wrong is this record's own."""
         asked_at = self._clock.now()
         try:
-            record = await self._advoware.get(person.bet_nr)
+            await self._look(person, before)
         except RecordMissing:
-            # an answer as well: without it everybody missing stayed the oldest, and hid who waits in truth
-            shown = replace(before or Seen((), 0.0), at=asked_at)
-            await self._book.looked(person.espocrm_id, Side.ADVOWARE, shown)
+            await self._was_asked(person, asked_at)
             # who was given up for another reason is tried again all the same, and his Task stays one
             if person.standing.reason != MISSING and person.standing.state is not State.PERMANENTLY_FAILED:
                 await self._change_seen(person, MISSING)
-            return
         except (RecordTrouble, HopelessRecord) as error:
-            self._set_aside(person)
             log.info(
                 "look_at_advoware_failed", bet_nr=person.bet_nr, reason=error.reason, detail=error.detail
             )
-            return
+            await self._have_it_fail(person, asked_at)
+        except (SideTrouble, StoreTrouble):
+            raise
+        except Exception:  # our own bug on one record must not end the looks at the others
+            log.exception("look_at_advoware_crashed", bet_nr=person.bet_nr)
+            await self._have_it_fail(person, asked_at)
+
+    async def _look(self, person: Person, before: Seen | None) -> None:
+        record = await self._advoware.get(person.bet_nr)
         after = look_advoware(record, before)
         if changed(before, after) or person.standing.reason == MISSING:  # it is back
             await self._changed(person, record)
         else:
             await self._book.looked(person.espocrm_id, Side.ADVOWARE, after)
+
+    async def _was_asked(self, person: Person, asked_at: float) -> None:
+        """An answer that shows nothing is one as well: without it all such records stayed the oldest, and hid who waits
+        in truth. What is known of the record stays as it is, unless a run has looked at it meanwhile."""
+        known = (await self._book.seen([person.espocrm_id], Side.ADVOWARE)).get(person.espocrm_id)
+        if known is None or known.at < asked_at:
+            shown = replace(known or Seen((), 0.0), at=asked_at)
+            await self._book.looked(person.espocrm_id, Side.ADVOWARE, shown)
+
+    async def _have_it_fail(self, person: Person, asked_at: float) -> None:
+        """Who cannot be looked at would seem fine for ever. So whoever is at rest is synced: that run heals it, or it
+        fails where people see it, with the waits of a failure and a Task in the end."""
+        await self._was_asked(person, asked_at)
+        now = await self._book.person(person.espocrm_id)
+        if now is not None and now.bet_nr == person.bet_nr and now.standing.state in _AT_REST:
+            await self._book.move(person.espocrm_id, Event(Trigger.ASKED, reason="look_failed"))
+            self._wake()
 
     async def _changed(self, person: Person, record: AdvowareRecord) -> None:
         """Slices are minutes old at worst, so ask the store once more before saying so."""

@@ -186,6 +186,9 @@ RECORDS: Final = {
     "discovered": Text("Neu entdeckt.", "Newly seen."),
     "espocrm_changed": Text("In EspoCRM hat sich etwas geändert.", "Something changed in EspoCRM."),
     "advoware_changed": Text("In Advoware hat sich etwas geändert.", "Something changed in Advoware."),
+    "look_failed": Text(
+        "Der Beteiligte ließ sich in Advoware nicht lesen.", "The Beteiligte could not be read in Advoware."
+    ),
     "more_to_write": Text("Es ist noch etwas zu schreiben.", "There is more to write."),
     "second_look": Text("Ein zweiter Blick steht aus.", "A second look is due."),
     "would_write": Text(

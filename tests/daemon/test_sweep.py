@@ -18,7 +18,8 @@ from daemon.metrics import Metrics
 from daemon.ports import Person
 from daemon.store import SqliteStore, StoreTrouble
 from daemon.sweep import MISSING, Sweep
-from statemachine.errors import RecordMissing, Refused, ServerError, SideDown
+from statemachine.case import Seen, SeenPart
+from statemachine.errors import AccessDenied, RecordMissing, Refused, ServerError, SideDown
 from statemachine.looks import look_advoware
 from statemachine.model import Side
 from statemachine.standing import Event, Schedule
@@ -218,11 +219,12 @@ async def test_missing_in_advoware_is_for_the_sync_to_confirm_and_told_once(desk
     assert await desk.state(1) == (State.PERMANENTLY_FAILED, MISSING)
 
 
-async def test_many_who_are_missing_hold_up_nobody(desk: Desk) -> None:
-    """More than are set aside: what staff edit at the others in Advoware must be found."""
+@pytest.mark.parametrize("error", [RecordMissing(side=Side.ADVOWARE), AccessDenied(side=Side.ADVOWARE)])
+async def test_many_who_show_nothing_hold_up_nobody(desk: Desk, error: Exception) -> None:
+    """What staff edit at the others in Advoware must be found."""
     await desk.known(1105)
     for one in range(1, 1101):
-        desk.firm.sick[one] = RecordMissing(side=Side.ADVOWARE)
+        desk.firm.sick[one] = error
     await desk.run(2000)
     assert set(desk.firm.calls) == set(range(1, 1106))
 
@@ -235,10 +237,11 @@ async def test_many_who_were_never_synced_hold_up_nobody(desk: Desk) -> None:
     assert set(desk.firm.calls) == {1, 2, 3, 4, 5}
 
 
-async def test_who_is_missing_was_asked_about(desk: Desk) -> None:
+@pytest.mark.parametrize("error", [RecordMissing(side=Side.ADVOWARE), ServerError(), ValueError("ours")])
+async def test_who_shows_nothing_was_asked_about(desk: Desk, error: Exception) -> None:
     """Else one of them keeps the alert about old looks on for ever."""
     await desk.known(2)
-    desk.firm.sick[1] = RecordMissing(side=Side.ADVOWARE)
+    desk.firm.sick[1] = error
     began = desk.clock.now()
     await desk.run(1000)
     people = await desk.store.by_bet_nr(1) + await desk.store.by_bet_nr(2)
@@ -253,7 +256,46 @@ async def test_a_sick_record_does_not_hold_up_the_others(desk: Desk, error: Exce
     looks = Counter(desk.firm.calls)
     assert set(looks) == {1, 2, 3, 4, 5}
     assert looks[1] <= 2
-    assert await desk.state(1) == (State.CLEAN, "")
+
+
+@pytest.mark.parametrize("error", [ServerError(side=Side.ADVOWARE), ValueError("ours")])
+async def test_who_cannot_be_read_is_synced_so_that_it_fails_where_people_see_it(
+    desk: Desk, error: Exception
+) -> None:
+    await desk.known(2)
+    desk.firm.sick[1] = error
+    await desk.sweep.sweep_everybody()
+    assert await desk.state(1) == (State.DIRTY, "look_failed")
+    assert desk.woken
+    await desk.store.lease("test", 1)
+    await desk.store.move("0001", Event(Trigger.GAVE_UP, "server_error"))
+    await desk.run(3600)
+    assert await desk.state(1) == (State.PERMANENTLY_FAILED, "server_error")
+
+
+async def test_a_look_that_failed_hides_no_change(desk: Desk) -> None:
+    await desk.known(1)
+    desk.firm.sick[1] = ServerError(side=Side.ADVOWARE)
+    await desk.sweep.sweep_everybody()
+    await desk.store.lease("test", 1)
+    await desk.store.move("0001", Event(Trigger.GAVE_UP, "server_error"))
+    desk.firm.sick.clear()
+    desk.firm.tlf[1] = "0511 9876540"
+    desk.clock.time += 1
+    await desk.sweep.sweep_everybody()
+    assert await desk.state(1) == (State.DIRTY, "advoware_changed")
+
+
+async def test_a_run_that_ends_during_a_failing_look_has_the_last_word(desk: Desk) -> None:
+    """Else its own writes would look like somebody's change, or hide one that takes them back."""
+    await desk.known(1)
+    desk.firm.sick[1] = ServerError(side=Side.ADVOWARE)
+    desk.clock.time += 5
+    newer = Seen((SeenPart("rows", "written by the run", desk.clock.now()),), desk.clock.now())
+    await desk.store.looked("0001", Side.ADVOWARE, newer)
+    (person,) = await desk.store.by_bet_nr(1)
+    await desk.sweep._was_asked(person, desk.clock.now() - 1)
+    assert (await desk.store.seen(["0001"], Side.ADVOWARE))["0001"] == newer
 
 
 async def test_our_own_bug_on_one_record_ends_no_look_at_the_others(desk: Desk) -> None:

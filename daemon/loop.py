@@ -107,14 +107,14 @@ class Loop:
         self._entrance = entrance
         self._bell = bell or Bell()
         self._trouble: str | None = None
+        self._started = clock.monotonic()
 
     async def run(self) -> None:
         """Until cancelled."""
         while True:
-            await self._enter()
-            started = self._clock.monotonic()
+            self._started = self._clock.monotonic()
             pause = await self._take_step()
-            pause -= self._clock.monotonic() - started
+            pause -= self._clock.monotonic() - self._started
             self._progress.expect(self.name, max(pause, 0.0) + ALLOWANCE_SECONDS)
             await self._bell.wait(pause)
 
@@ -123,11 +123,13 @@ class Loop:
             self._progress.rest(self.name)
             await self._entrance.wait()
         self._progress.expect(self.name, ALLOWANCE_SECONDS)
+        self._started = self._clock.monotonic()  # what was waited for here is no part of the interval
 
     async def _take_step(self) -> float:
         """Seconds from its beginning to the next one."""
         longest = _AFTER_ERROR
         try:
+            await self._enter()
             pause = await self._step()
         except SideTrouble as error:
             log.debug("step_postponed", loop=self.name, reason=error.reason)

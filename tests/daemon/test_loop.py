@@ -10,6 +10,7 @@ from structlog.testing import capture_logs
 
 from daemon.loop import ALLOWANCE_SECONDS, Bell, Loop, Progress
 from daemon.metrics import Metrics
+from daemon.store import StoreTrouble
 from statemachine.errors import SideDown, UnexpectedAnswer
 from statemachine.model import Side
 from tests.daemon.store.building import HandClock
@@ -121,6 +122,25 @@ async def test_nothing_happens_before_the_entrance_opens_and_that_is_no_lack_of_
     door.open.set()
     await turns(lambda: count.append(1), 5, entrance=door)
     assert count
+
+
+async def test_an_entrance_that_fails_does_not_end_the_loop() -> None:
+    """It reads the store for a pause, and a disk may be full."""
+    at: list[float] = []
+
+    class Ajar:
+        async def wait(self) -> None:
+            at.append(anyio.current_time())
+            if len(at) == 1:
+                await anyio.sleep(100)
+            if len(at) <= 2:
+                raise StoreTrouble("disk full")
+
+    with capture_logs() as logs:
+        progress = await turns(lambda: None, 125, entrance=Ajar())
+    assert [round(moment - at[0]) for moment in at] == [0, 100, 110, 120]
+    assert [log["event"] for log in logs] == ["loop_step_failed", "loop_step_works_again"]
+    assert progress._until["poll"] is not None  # it promises again
 
 
 async def test_a_step_that_hangs_is_a_lack_of_progress() -> None:

@@ -19,7 +19,7 @@ from daemon.loop import Bell, Loop, Progress
 from daemon.metrics import Metrics
 from daemon.ports import Clock, Person, Random, Store
 from daemon.result import SyncResult
-from statemachine.errors import ContractBroken, HopelessRecord, KommsyncError, SideTrouble, Throttled
+from statemachine.errors import ContractBroken, HopelessRecord, KommsyncError, SideTrouble
 from statemachine.model import AdvowareRecord
 from statemachine.standing import Event
 from statemachine.states import State, Trigger
@@ -29,7 +29,8 @@ LOOP = "work"
 _LOOK_SECONDS = 1.0
 #: Whoever is due but cannot be leased (leased by another process, just now) must not make us spin.
 _LEAST_WAIT = 0.05
-#: After trouble of a side that did not close its gate.
+#: After trouble of a side. A gate that it closed holds everybody back, for as long as that takes and no longer: a
+#: Retry-After is the gate's to measure, and to cap.
 _POSTPONE_SECONDS = 2.0
 #: No run takes as long: every call in it has a timeout.
 _LONGEST_RUN = 1800.0
@@ -53,8 +54,6 @@ class Syncer(Protocol):
 def event_for(error: Exception, now: float, jitter: float) -> Event:
     """What an error means for the record (states, "sorted by what happens next"). ``jitter`` in [-1, 1]."""
     match error:
-        case Throttled():
-            return Event(Trigger.POSTPONED, error.reason, now + error.retry_after, side=error.side)
         case SideTrouble():
             return Event(Trigger.POSTPONED, error.reason, now + _POSTPONE_SECONDS, side=error.side)
         case HopelessRecord():

@@ -46,7 +46,7 @@ Story = Callable[[Person], Awaitable[SyncResult]]
     ("error", "trigger", "reason", "due_at"),
     [
         (SideDown(), Trigger.POSTPONED, "side_down", NOW + 2),
-        (Throttled(70.0), Trigger.POSTPONED, "throttled", NOW + 70),
+        (Throttled(604800.0), Trigger.POSTPONED, "throttled", NOW + 2),
         (CredentialsRefused(), Trigger.POSTPONED, "credentials_refused", NOW + 2),
         (ServerError(), Trigger.ATTEMPT_FAILED, "server_error", None),
         (IncompleteAnswer(), Trigger.ATTEMPT_FAILED, "incomplete_answer", None),

@@ -43,6 +43,7 @@ class Facts:
         self._espocrm = espocrm
         self._book = book
         self._rules: Rules | None = None
+        self._is_untold = False
 
     async def is_open(self) -> bool:
         """Whether anybody can be synced."""
@@ -58,19 +59,20 @@ class Facts:
         """Raises what the port raises."""
         facts = await self._espocrm.facts()
         rules = rules_for(self._settings, facts)
-        if rules != self._rules:
+        if rules != self._rules or self._is_untold:
             await self._begin(rules)
         self.known = facts
 
     async def _begin(self, rules: Rules) -> None:
-        """Everybody is due before the new rules are remembered: a crash in between repeats it."""
+        """Everybody is due before the new rules are remembered: whatever breaks off in between repeats it."""
         mark = hashlib.sha256(_spelt(rules).encode()).hexdigest()[:16]
         before = await self._book.get_note(RULES_NOTE)
-        self._rules = rules
+        self._rules, self._is_untold = rules, True  # whoever is synced from now on must be by these
         if before not in (None, mark):
             log.info("rules_changed", consequence="everybody is looked at again")
             await self._book.ask_all("rules_changed")
         await self._book.set_note(RULES_NOTE, mark)
+        self._is_untold = False
 
 
 def _spelt(rules: Rules) -> str:

@@ -11,6 +11,7 @@ from daemon.facts import RULES_NOTE, Facts
 from daemon.ports import EspocrmFacts
 from daemon.rulebook import STATUS_FIELDS, rules_for
 from daemon.settings import Settings
+from daemon.store import StoreTrouble
 from statemachine.errors import SideDown
 from statemachine.model import Side
 from tests.daemon.firm import Office
@@ -110,6 +111,24 @@ async def test_a_crash_before_everybody_was_asked_repeats_it(settings: Settings)
     assert book.notes[RULES_NOTE] == before
     book.ask_all = asks  # type: ignore[method-assign]
     await facts_of(settings, crm, book).refresh()
+    assert book.asked == ["rules_changed"]
+
+
+async def test_trouble_of_the_store_repeats_it(settings: Settings) -> None:
+    crm, book = Crm(), Book()
+    facts = facts_of(settings, crm, book)
+    await facts.refresh()
+
+    async def fail(reason: str) -> None:
+        raise StoreTrouble("disk full")
+
+    crm.told = replace(FACTS, international=True)
+    asks, book.ask_all = book.ask_all, fail  # type: ignore[method-assign]
+    with pytest.raises(StoreTrouble):
+        await facts.refresh()
+    book.ask_all = asks  # type: ignore[method-assign]
+    await facts.refresh()
+    await facts.refresh()
     assert book.asked == ["rules_changed"]
 
 

@@ -50,9 +50,9 @@ class Nightly:
 
     async def step(self) -> float:
         """Seconds until the next look at the clock. A side that is down puts it off until it is back."""
-        if self._clock.now() >= self._due and all(
-            [await one.is_open() for one in self._app.admissions.values()]
-        ):
+        if self._clock.now() < self._due:
+            self._due = min(self._due, self._next())  # a clock that was ahead may have been set right
+        elif all([await one.is_open() for one in self._app.admissions.values()]):
             await self._audit()
             self._due = self._next()
         left = self._due - self._clock.now()

@@ -56,6 +56,17 @@ async def test_it_runs_once_when_its_time_has_come_and_sets_the_gauge(tmp_path: 
         assert firm.asked() == {}
 
 
+async def test_a_clock_that_was_ahead_puts_it_off_no_longer_than_it_is_wrong(tmp_path: Path) -> None:
+    async with house(tmp_path, 2) as firm:
+        firm.clock.time += 30 * 86400.0
+        nightly = Nightly(firm.app, Audit(at="02:30", sample=2))
+        firm.clock.time -= 30 * 86400.0
+        await nightly.step()
+        firm.clock.time += 86400.0
+        await nightly.step()
+        assert firm.asked()["advoware GET"] == 2
+
+
 async def test_a_sample_is_enough_for_who_wants_one(tmp_path: Path) -> None:
     async with house(tmp_path, 5) as firm:
         nightly = Nightly(firm.app, Audit(at="02:30", sample=2))

@@ -7,6 +7,7 @@ Texts are German, because secretaries read them; no number and no address is in 
 from __future__ import annotations
 
 import hashlib
+import itertools
 from collections import Counter
 from typing import NamedTuple, Protocol
 
@@ -22,7 +23,7 @@ _AT_ONCE = 200
 _MOST_READ = 10_000
 #: More of one kind at a time have one cause, and it is none that a hundred Tasks would settle.
 _MOST_ALIKE = 25
-#: After so many refusals in one round the rest would be refused as well.
+#: After so many refusals in one round the rest would be refused as well; those who were not asked come first next time.
 _MOST_REFUSED = 3
 _RECORD_ERRORS = (RecordTrouble, HopelessRecord, RecordMissing, UnknownOutcome)
 
@@ -139,24 +140,33 @@ class Notices:
         self._book = book
         self._user_id = user_id
         self._too_many: set[tuple[str, str]] = set()
+        self._refused: dict[int, int] = {}  # id → which refusal of ours was its last one
+        self._count = itertools.count(1)
 
     async def reconcile(self) -> None:
         """Raises trouble of the side at once, and the last refusal of a Task when the others have had their turn."""
-        refused: list[KommsyncError] = []
-        for notice in await self._book.notices_to_close(_AT_ONCE):
-            await self._attempt(self._close, notice, refused)
-        for notice in self._worth_a_task(await self._book.notices_to_open(_MOST_READ)):
-            await self._attempt(self._open, notice, refused)
-        if refused:
-            raise refused[-1]
+        refusals = await self._attempt(self._close, await self._book.notices_to_close(_MOST_READ))
+        wanted = self._worth_a_task(await self._book.notices_to_open(_MOST_READ))
+        refusals += await self._attempt(self._open, wanted)
+        if refusals:
+            raise refusals[-1]
 
-    async def _attempt(self, step: _Step, notice: StoredNotice, refused: list[KommsyncError]) -> None:
-        if len(refused) >= _MOST_REFUSED:
-            return
-        try:
-            await step(notice)
-        except _RECORD_ERRORS as error:
-            refused.append(error)
+    async def _attempt(self, step: _Step, notices: list[StoredNotice]) -> list[KommsyncError]:
+        """What was refused. Whoever was refused lately comes last, the longest ago first: some that EspoCRM never takes
+        must not hide the others."""
+        refusals: list[KommsyncError] = []
+        patient = sorted(notices, key=lambda one: self._refused.get(one.id, 0))
+        for notice in patient[:_AT_ONCE]:
+            try:
+                await step(notice)
+            except _RECORD_ERRORS as error:
+                refusals.append(error)
+                self._refused[notice.id] = next(self._count)
+                if len(refusals) >= _MOST_REFUSED:
+                    break
+            else:
+                self._refused.pop(notice.id, None)
+        return refusals
 
     def _worth_a_task(self, notices: list[StoredNotice]) -> list[StoredNotice]:
         alike = Counter((one.notice.topic, one.notice.detail) for one in notices)

@@ -30,6 +30,7 @@ class Tasks:
     open: dict[str, tuple[str, str, str]] = field(default_factory=dict)
     closed: list[str] = field(default_factory=list)
     errors: dict[str, Exception] = field(default_factory=dict)
+    stuck: set[str] = field(default_factory=set)
     lose_answer: bool = False
 
     async def find_task(self, espocrm_id: str, name: str) -> str | None:
@@ -49,6 +50,8 @@ class Tasks:
         return task_id
 
     async def close_task(self, task_id: str) -> None:
+        if task_id in self.stuck:
+            raise AccessDenied(side=Side.ESPOCRM)
         del self.open[task_id]
         self.closed.append(task_id)
 
@@ -148,6 +151,31 @@ async def test_a_refused_task_does_not_hold_up_the_others(desk: Desk) -> None:
     with pytest.raises(AccessDenied):
         await desk.notices.reconcile()
     assert {parent for parent, _, _ in desk.tasks.open.values()} == {"b", "c"}
+
+
+async def test_tasks_that_are_always_refused_hide_no_later_ones_for_ever(desk: Desk) -> None:
+    for one in "abcde":
+        desk.tasks.errors[one] = AccessDenied(side=Side.ESPOCRM)
+    for one in "abcdefg":
+        await desk.run(one, CONFLICT)
+    for _ in range(2):
+        with pytest.raises(AccessDenied):
+            await desk.notices.reconcile()
+    assert {parent for parent, _, _ in desk.tasks.open.values()} == {"f", "g"}
+
+
+async def test_tasks_that_cannot_be_closed_keep_none_from_being_opened(desk: Desk) -> None:
+    for one in "abcd":
+        await desk.run(one, CONFLICT)
+    await desk.notices.reconcile()
+    desk.tasks.stuck = {task_id for task_id, task in desk.tasks.open.items() if task[0] != "d"}
+    for one in "abcd":
+        await desk.run(one)
+    await desk.run("e", CONFLICT)
+    for _ in range(2):
+        with pytest.raises(AccessDenied):
+            await desk.notices.reconcile()
+    assert {parent for parent, _, _ in desk.tasks.open.values()} == {"a", "b", "c", "e"}
 
 
 async def test_a_common_cause_is_no_flood_of_tasks(desk: Desk) -> None:

@@ -6,6 +6,7 @@ values and decides nothing; errors and manners as in facts/advoware.md.
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Callable
 from typing import TypeVar
 
@@ -25,6 +26,9 @@ from statemachine.errors import (
     UnexpectedAnswer,
 )
 from statemachine.model import AdvowareRecord, Kommunikation, Side
+
+#: From so many betNrs that were answered lately the probe has its choice.
+_PROBED = 3
 
 T = TypeVar("T")
 
@@ -50,11 +54,12 @@ class HttpAdvoware:
         )
         self._login = Login(transport, self._directory, account, clock)
         self._prefix = prefix.strip("/")
-        self._known = 1  # a betNr for the probe: any answer about it will do
+        self._known = deque([1], _PROBED)
 
     async def get(self, bet_nr: int) -> AdvowareRecord:
         found = await self._call("GET", bet_nr, "", lambda reply: advoware_codec.read_record(reply, bet_nr))
-        self._known = bet_nr
+        if bet_nr not in self._known:
+            self._known.append(bet_nr)
         return found
 
     async def post(self, bet_nr: int, content: RowContent) -> Kommunikation:
@@ -80,9 +85,10 @@ class HttpAdvoware:
 
     async def probe(self) -> None:
         """Through to the firm's Manager, which the token service does not need: one GET. Whether that Beteiligte
-        exists does not matter."""
+        exists does not matter, but its record may be the only one that is sick: the next probe asks for another."""
+        self._known.rotate()
         try:
-            await self.get(self._known)
+            await self.get(self._known[0])
         except (RecordMissing, IncompleteAnswer, AccessDenied, Refused):
             return
 

@@ -648,6 +648,20 @@ async def test_the_probe_needs_no_beteiligte_that_exists(unknown: Any) -> None:
         await firm.advoware.probe()
 
 
+async def test_one_sick_record_does_not_keep_the_side_down() -> None:
+    firm = Firm()
+    await firm.advoware.get(firm.bet_nr)
+    sick = text_answer(status=500)
+    firm.wire.fault = lambda request: sick if request.url.endswith(f"/{firm.bet_nr}") else None
+    with capture_logs():
+        async with anyio.create_task_group() as group:
+            group.start_soon(firm.door.tend, firm.advoware.probe)
+            firm.door.report(SideDown(side=Side.ADVOWARE))
+            with anyio.fail_after(120):
+                await firm.door.wait_until_usable()
+            group.cancel_scope.cancel()
+
+
 async def test_a_missing_licence_stops_the_side() -> None:
     firm = Firm()
     firm.world.manners.licensed = False

@@ -62,6 +62,8 @@ class Book:
     #: value → what it replaced in EspoCRM, in one form
     instead_of: dict[Value, set[Value]] = field(default_factory=dict)
     emptied: set[str] = field(default_factory=set)
+    #: values of which staff took away one row of several
+    thinned: set[Value] = field(default_factory=set)
     excused_conflicts: bool = False
     #: (moment, side, rows or None, values) of every edit, to find those that a write of ours ran over
     edits: list[tuple[float, float, str, frozenset[int], frozenset[Value]]] = field(default_factory=list)
@@ -170,6 +172,7 @@ class Ledger:
                 book.row_count[value] = max(1, *(book.row_count[old] for old in gone)) if gone else 1
         if side == ADVOWARE:
             fewer = {value for value in after.values if after.values[value] < before.values[value]}
+            book.thinned |= fewer
             ours = {value for value in fewer if before.values[value] > book.row_count[value]}
             if ours:
                 self.excuse(book, ours, "one of the two rows that it had during a change of type was edited")

@@ -85,7 +85,7 @@ class Retype:
 
     def _recreate(self, link: Link, item: Item, rows: list[Row]) -> str | None:
         wanted = kommkz.from_espocrm_type(item.type)
-        if unsure := self._guessed(rows, wanted, item):
+        if unsure := self._guessed(rows):
             for row in unsure:
                 self._draft.rows.reveal(row, link.key)
             return "retyping"
@@ -94,7 +94,9 @@ class Retype:
         ]
         old = [row for row in rows if row not in enough and kommkz.to_espocrm_type(row.komm_kz) == link.type]
         if not old and enough:
-            return None
+            old = self._left_over(link, rows, enough)
+            if not old:
+                return None
         if self._s.rules.type_change == "ask":
             self._draft.notices.append(Notice(f"readonly_field:{link.key}", "readonly_field", str(item.type)))
             return "readonly_field"
@@ -105,20 +107,37 @@ class Retype:
         if not enough:
             new = New(item.kind, leaves.now.tlf, wanted, leaves.now.online, leaves.text)
             self._draft.rows.create(new, Variant.TYPE, link.key)
-        if enough or not old:  # else the old row goes when the new one has been seen
+        else:  # the old row goes when the new one has been seen
             problem = self._admission.empty(leaves, Variant.TYPE, link.key)
         return problem or "retyping"
 
-    def _guessed(self, rows: list[Row], wanted: int, item: Item) -> list[Row]:
-        """Rows of which only a guess says that they have the new kind already, or which of them stands for the old one:
-        the answer to a write that changes nothing shows the true one. Where it does not, the guess must do."""
+    def _left_over(self, link: Link, rows: list[Row], enough: list[Row]) -> list[Row]:
+        """No row stands for the old type, and one has the new kind: what a change of type that was cut in two has left.
+        That is the row which the new one replaces, or a new one of a kind that nobody wants any more."""
+        made = self._made(link, rows)
+        rest = [row for row in rows if row not in enough]
+        if not any(row in enough for row in made):
+            return [row for row in made if row in rest]
+        tried = {write.advoware_id for write in self._type_writes(link) if not _gives(write)}
+        return [row for row in rest if row.id in tried] or rest[:1]
+
+    def _made(self, link: Link, rows: list[Row]) -> list[Row]:
+        """Those that a change of type has made, the old one of which has not gone yet: only the journal tells."""
+        ours = self._type_writes(link)
+        ended = (w.id for w in ours if not _gives(w) and not any(_shows_before(w, row) for row in rows))
+        last = max(ended, default=-1)
+        return [row for row in rows if any(w.id > last and _has_made(w, row) for w in ours)]
+
+    def _type_writes(self, link: Link) -> list[Write]:
+        writes = (w for w in self._s.case.writes if w.side is Side.ADVOWARE and w.may_have_come)
+        return [w for w in writes if (w.variant, w.link_key) == (Variant.TYPE, link.key)]
+
+    def _guessed(self, rows: list[Row]) -> list[Row]:
+        """Rows whose kind is only a guess: one may have the new kind already, or stand for another than the old one.
+        The answer to a write that changes nothing shows the true one. Where it does not, the guess must do."""
         if self._s.rules.type_change == "ask":
             return []
-        unsure = [row for row in rows if not row.certain and not self._asked_in_vain(row)]
-        matters = len(rows) > 1 or any(
-            row.komm_kz == wanted or kommkz.to_espocrm_type(row.komm_kz) == item.type for row in unsure
-        )
-        return unsure if matters else []
+        return [row for row in rows if not row.certain and not self._asked_in_vain(row)]
 
     def _asked_in_vain(self, row: Row) -> bool:
         """There was an answer, and it did not say. What was not sent, or not answered, is asked again (§8)."""
@@ -130,14 +149,10 @@ class Retype:
         )
 
     def _take_back(self, link: Link, item: Item, rows: list[Row]) -> str | None:
-        """The type is as it was again, and the row that we had made for another one came without an answer: nobody else
-        wants it."""
-        spare = [
-            row
-            for row in rows
-            if kommkz.to_espocrm_type(row.komm_kz) != item.type
-            and any(_may_have_made(write, row, link) for write in self._s.case.writes)
-        ]
+        """The type is as it was again, and the row that we had made for another one is still there: nobody else wants
+        it."""
+        made = self._made(link, rows)
+        spare = [row for row in made if kommkz.to_espocrm_type(row.komm_kz) != item.type]
         if not spare or len(spare) == len(rows) or not self._s.rules.may_write(Side.ADVOWARE):
             return None
         problems = [self._admission.empty(row, Variant.TYPE, link.key) for row in spare]
@@ -159,11 +174,21 @@ class Retype:
         return None
 
 
-def _may_have_made(write: Write, row: Row, link: Link) -> bool:
-    """A POST of a type change that was not answered; its row is just what was sent."""
-    unanswered = write.operation == "post" and write.outcome in (Outcome.UNKNOWN, None)
-    if not unanswered or write.after is None or (write.variant, write.link_key) != (Variant.TYPE, link.key):
+def _gives(write: Write) -> bool:
+    return write.after is not None and bool(write.after.value)
+
+
+def _shows_before(write: Write, row: Row) -> bool:
+    """The row is as it was before this write: it has had no effect."""
+    before = write.before
+    same = before is not None and (before.value, before.bemerkung) == (row.now.tlf, row.now.bemerkung)
+    return same and write.advoware_id == row.id
+
+
+def _has_made(write: Write, row: Row) -> bool:
+    """A row that was answered shows the value still; one without an answer just what was sent, and our marker."""
+    if write.after is None or not write.after.value or write.after.value != row.now.tlf:
         return False
-    if marker.read(write.after.bemerkung)[0] is None:
-        return False
-    return (write.after.value, write.after.bemerkung) == (row.now.tlf, row.now.bemerkung)
+    if write.advoware_id is not None:
+        return write.advoware_id == row.id
+    return marker.read(write.after.bemerkung)[0] is not None and write.after.bemerkung == row.now.bemerkung

@@ -201,8 +201,6 @@ class _Judge:
             allowed = max(self._book.row_count[value], self._followed(value), 1)
             if value in self._book.entered[ESPOCRM] and value in self._book.entered[ADVOWARE]:
                 allowed += 1
-            if value[0] == "phone" and self._changed_a_type():
-                allowed += 1
             if count > allowed:
                 found.append(f"doubled in advoware: {value} {count} times, people made {allowed}")
         return found
@@ -220,11 +218,6 @@ class _Judge:
             and (kind, same(kind, one["after"]["value"])) == value
         }
         return len(given & self._town.ledger.holders(self._book.pair).get(value, set()))
-
-    def _changed_a_type(self) -> bool:
-        """A change of type that an outage cut in two, and that nobody wants any more, leaves the number in two rows."""
-        rows = self._town.query("SELECT body FROM writes WHERE espocrm_id = ?", self._id)
-        return any(json.loads(body)["variant"] == "type" for (body,) in rows)
 
     def _texts(self) -> list[str]:
         shown = self._advoware.texts.items()

@@ -289,3 +289,78 @@ def test_a_row_of_staff_is_not_taken_back_where_no_marker_tells() -> None:
     world.sync()
     world.sync()
     assert world.rows[theirs].tlf == number
+
+
+def met(kz: int, type_: str, number: str = "0511 1234561", shown: str = "+495111234561") -> World:
+    """Both sides had the number before the first sync, which writes nothing: its kind is only a guess (§3, §4)."""
+    world = World()
+    world.row(number, kz)
+    world.phone(shown, type_)
+    world.sync()
+    world.wait(100_000).sync()
+    world.history.clear()
+    return world
+
+
+@pytest.mark.parametrize(
+    ("kz", "type_", "wanted", "leaves"),
+    [
+        (3, "Office", "Mobile", 3),
+        (2, "Office", "Fax", 2),
+        (6, "Office", "Home", 6),
+        (1, "Home", "Office", 1),
+        (3, "Office", "Other", 10),
+        (1, "Office", "Fax", 2),
+    ],
+)
+def test_a_type_put_right_over_a_guessed_kind_enters_nothing_twice(
+    kz: int, type_: str, wanted: str, leaves: int
+) -> None:
+    """§3, §5: the true kind is asked for before anything is created; it may be the wanted one already."""
+    world = met(kz, type_)
+    world.edit_item("+495111234561", type=wanted)
+    world.sync()
+    world.wait(100).sync()
+    assert [komm_kz for _, komm_kz, _ in live(world)] == [leaves]
+    assert world.phones[0].type == wanted
+    world.quiet()
+
+
+@pytest.mark.parametrize("fault", ["before", "after", "recorded", "unknown", "nothing", "lost"])
+@pytest.mark.parametrize("number", [0, 1, 2])
+def test_a_row_that_stood_for_another_type_goes_too_after_every_misfortune(fault: str, number: int) -> None:
+    """§5, §8: Advoware's row is a Mobil, EspoCRM's item an Office number, and a user makes it another one."""
+    world = met(3, "Office")
+    world.edit_item("+495111234561", value="+491711234560")
+    world.sync()
+    world.wait(100_000).sync()
+    assert [row.komm_kz for link in world.case.base.links for row in link.rows if row.certain] == [3]
+    assert world.phones[0].type == "Office"
+    world.history.clear()
+    world.edit_item("+491711234560", type="Other")
+    world.faults = {world.count + number: fault}
+    for _ in range(4):
+        world.run()
+        assert live(world), "the value was nowhere"
+    world.wait(100).sync()
+    assert [komm_kz for _, komm_kz, _ in live(world)] == [10]
+    world.quiet()
+
+
+def test_staffs_own_second_row_stays_when_the_type_changes_once_more() -> None:
+    """§5: only the row that a change of type made superfluous goes; that change is long over."""
+    world = one(text="")
+    world.shown_kz = True
+    world.edit_item(E_NUMBER, type="Other")
+    world.sync()
+    theirs = world.row(NUMBER, 3)
+    world.wait(100).sync()
+    world.edit_item(E_NUMBER, type="Office")
+    world.sync()
+    world.wait(100).sync()
+    world.edit_item(E_NUMBER, type="Other")
+    world.sync()
+    world.wait(100).sync()
+    assert world.rows[theirs].tlf == NUMBER
+    assert sorted(komm_kz for _, komm_kz, _ in live(world)) == [3, 10]
+    world.quiet()

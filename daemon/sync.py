@@ -207,11 +207,12 @@ class _Sync:
         return True
 
     async def _note_agreed(self, made: Plan) -> None:
-        """Once, before the first write; from then on the journal knows."""
+        """Once, before the first write; from then on the journal knows. The rounds of this run judge by it as well."""
         base = None if self._agreed_is_noted else agreed_so_far(self.view.case.base, made.base)
         self._agreed_is_noted = True
         if base is not None:
             await self._store.note_agreed(self._person.espocrm_id, self._person.bet_nr, base)
+            self.view.change(case=replace(self.situation.case, base=base))
 
     async def _note_decisions(self, made: Plan) -> None:
         """What loses by the policy is in the history before it is overwritten, whatever becomes of this run (§5)."""

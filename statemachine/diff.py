@@ -10,14 +10,11 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from statemachine import echoes, rows
-from statemachine.case import Pending, Variant
+from statemachine.case import Pending
 from statemachine.model import Base, Link, Side
 from statemachine.pairing import Pairing, Tie
 from statemachine.rows import Row, Rows
 from statemachine.situation import Situation
-
-#: Their old state may come back with somebody's older form; the first time only (§9).
-_GAVE_A_VALUE = (Variant.VAR1, Variant.VAR5)
 
 
 class Change(StrEnum):
@@ -65,7 +62,7 @@ def _edited(row: Row, link: Link, situation: Situation) -> bool:
     agreed = {known.id: known.tlf for known in link.rows}.get(row.id)
     if agreed is None or situation.canonical(agreed, link.kind) == row.canonical:
         return False
-    return not (echoes.late_put(row.now, situation) or echoes.stale_row(row.now, situation, _GAVE_A_VALUE))
+    return not echoes.is_echo(row.now, situation)
 
 
 def _difference(tie: Tie, situation: Situation, pending: list[Pending]) -> Difference:
@@ -103,7 +100,7 @@ def _advoware(tie: Tie, agreed: str, situation: Situation) -> tuple[Change, bool
 
 def _emptied_by_an_older_form(tie: Tie, situation: Situation) -> bool:
     blank = [row for row in situation.advoware.rows if row.id in tie.gone_rows]
-    return any(echoes.stale_row(row, situation, _GAVE_A_VALUE) for row in blank)
+    return any(echoes.stale_row(row, situation, echoes.GAVE_A_VALUE) for row in blank)
 
 
 def _espocrm(tie: Tie, agreed: str, situation: Situation) -> tuple[Change, bool]:

@@ -15,6 +15,13 @@ from statemachine.model import Item, Kind, Kommunikation, Side
 from statemachine.situation import Situation, subject
 
 _UNKNOWN = (Outcome.UNKNOWN, None)
+#: Their old state may come back with somebody's older form; the first time only (§9).
+GAVE_A_VALUE = (Variant.VAR1, Variant.VAR5)
+
+
+def is_echo(row: Kommunikation, situation: Situation) -> bool:
+    """Nobody's edit of a linked row: a late effect of ours, or an older form over what we had given."""
+    return late_put(row, situation) or stale_row(row, situation, GAVE_A_VALUE)
 
 
 def late_put(row: Kommunikation, situation: Situation) -> bool:

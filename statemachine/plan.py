@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
-from statemachine import looks, stumps, wishes
+from statemachine import looks, moved, stumps, wishes
 from statemachine.admission import Admission
 from statemachine.advance import advance
 from statemachine.carry import Carry
@@ -110,6 +110,7 @@ def _draft(situation: Situation, frozen: frozenset[Kind]) -> Draft:
     rebased = rebase(situation)
     both = dissolving(situation, rebased.base)
     base = replace(rebased.base, links=tuple(x for x in rebased.base.links if x.key not in both))
+    base = moved.follow(situation, base)
     difference = diff(situation, base)
     blank = {row.id: row for row in situation.advoware.rows if row.id in difference.rows.blank}
     rules = situation.rules

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field, replace
 
 from statemachine import effects, journal, kommkz, looks, marker
 from statemachine.acceptance import Acceptance, shown
+from statemachine.advance import agreed_so_far
 from statemachine.case import (
     REJECTED,
     Case,
@@ -292,6 +293,7 @@ class _Sync:
         self._asked: set[Value] = set()
         self._rounds = 0
         self._wrote_record = False
+        self._agreed_is_noted = False
         self._stop = False
         self._not_created: set[str | None] = set()
 
@@ -323,12 +325,14 @@ class _Sync:
         w = self._w
         if plan.questions:
             self._asked |= set(plan.questions)
-        elif plan.rows and not self._wrote_record:
+            return True
+        self._note_agreed(plan)
+        if plan.rows and not self._wrote_record:
             for command in self._until_unknown(plan.rows):
                 self._row(command)
             self._read_advoware()
             return not self._stop
-        elif plan.lookups:
+        if plan.lookups:
             for kind, canonical, _ in plan.lookups:
                 self._holders[kind, canonical] = w.holders.get((kind, canonical))
         elif plan.record is not None and (not self._wrote_record or self._one_at_a_time):
@@ -339,6 +343,14 @@ class _Sync:
         else:
             return False
         return True
+
+    def _note_agreed(self, plan: Plan) -> None:
+        """Once, before the first write; from then on the journal knows."""
+        w = self._w
+        base = None if self._agreed_is_noted else agreed_so_far(w.case.base, plan.base)
+        self._agreed_is_noted = True
+        if base is not None:
+            w.case = replace(w.case, base=base)
 
     def _until_unknown(self, rows: tuple[RowCommand, ...]) -> Iterator[RowCommand]:
         for command in rows:

@@ -1,0 +1,135 @@
+"""Staff move values between rows while EspoCRM edits or deletes one of them (sync rules §4.1, §5)."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from statemachine.rules import Direction, Policy
+from tests.statemachine.world import RULES, World, agreed
+
+ONE, TWO, THREE, FOURTH = "0511/1234560", "0511/1234561", "0511/1234562", "0511/1234588"
+E_ONE, E_TWO, E_THREE, E_FOURTH = "+495111234560", "+495111234561", "+495111234562", "+495111234588"
+NEW, E_NEW = "0511/1234577", "+495111234577"
+
+
+def swap(world: World, *rows: str) -> None:
+    for place, tlf in enumerate(rows):
+        world.edit_row(101 + place, tlf=tlf)
+
+
+def at_rest(world: World) -> tuple[set[str], set[str]]:
+    world.sync()
+    world.wait(100).sync()
+    world.wait(100_000).sync()
+    world.quiet()
+    canonical = world.situation().canonical
+    rows = [
+        canonical(row.tlf, item.kind) for row in world.rows.values() if row.tlf for item in world.phones[:1]
+    ]
+    assert len(set(rows)) == len(rows), "entered twice"
+    return set(rows), {item.value for item in world.phones}
+
+
+@pytest.mark.parametrize("policy", Policy)
+@pytest.mark.parametrize(
+    ("rows", "edited", "to", "left"),
+    [
+        ((TWO, ONE), E_TWO, E_NEW, {E_ONE, E_NEW}),
+        ((TWO, ONE), E_ONE, E_NEW, {E_TWO, E_NEW}),
+        ((TWO, ONE), E_TWO, None, {E_ONE}),
+        ((TWO, ONE), E_ONE, None, {E_TWO}),
+        ((TWO, ""), E_TWO, E_NEW, {E_NEW}),
+        ((TWO, ""), E_TWO, None, set()),
+    ],
+)
+def test_an_edit_over_there_means_the_value_wherever_it_stands(
+    policy: Policy, rows: tuple[str, str], edited: str, to: str | None, left: set[str]
+) -> None:
+    """§4.1: what nobody touched stays, and what was corrected does not come back. Nobody needs to be asked."""
+    world = agreed(ONE, TWO)
+    world.rules = replace(RULES, conflict_policy=policy, empty_side="confirm")
+    swap(world, *rows)
+    if to is None:
+        world.remove_item(edited)
+    else:
+        world.edit_item(edited, value=to)
+    assert at_rest(world) == (left, left)
+    assert not world.case.conflicts
+
+
+@pytest.mark.parametrize("policy", [Policy.ESPOCRM, Policy.ADVOWARE])
+@pytest.mark.parametrize(
+    ("rows", "espocrm", "advoware"),
+    [
+        ((TWO, FOURTH), {E_TWO, E_NEW}, {E_TWO, E_FOURTH}),
+        ((TWO, ""), {E_TWO, E_NEW}, {E_TWO}),
+    ],
+)
+def test_a_value_that_moved_up_is_not_taken_for_the_edit_of_another(
+    policy: Policy, rows: tuple[str, str], espocrm: set[str], advoware: set[str]
+) -> None:
+    """§4.1, §5: two edits of one entry are a conflict; the value that moved into its row is not what loses it."""
+    world = agreed(ONE, TWO)
+    world.rules = replace(RULES, conflict_policy=policy)
+    swap(world, *rows)
+    world.edit_item(E_ONE, value=E_NEW)
+    wins = espocrm if policy is Policy.ESPOCRM else advoware
+    assert at_rest(world) == (wins, wins)
+
+
+def test_three_values_go_round() -> None:
+    """§4.1."""
+    world = agreed(ONE, TWO, THREE)
+    swap(world, TWO, THREE, ONE)
+    world.edit_item(E_TWO, value=E_NEW)
+    left = {E_ONE, E_THREE, E_NEW}
+    assert at_rest(world) == (left, left)
+
+
+@pytest.mark.parametrize("fault", ["before", "after", "recorded", "unknown", "nothing", "lost"])
+@pytest.mark.parametrize("number", [0, 1])
+def test_values_that_changed_places_survive_every_misfortune(fault: str, number: int) -> None:
+    """§8: the exchange is remembered before the first write."""
+    world = agreed(ONE, TWO)
+    swap(world, TWO, ONE)
+    world.edit_item(E_TWO, value=E_NEW)
+    world.faults = {world.count + number: fault}
+    for _ in range(4):
+        world.run()
+    assert at_rest(world) == ({E_ONE, E_NEW}, {E_ONE, E_NEW})
+
+
+def test_while_espocrm_shows_what_was_agreed_the_items_follow_their_rows() -> None:
+    """§4.1: staff put the phone and the fax number right; each item keeps its row, and so its type."""
+    world = World()
+    world.row(ONE, 1)
+    world.row(TWO, 2)
+    world.shown_kz = True
+    world.sync()
+    world.wait(100_000).sync()
+    swap(world, TWO, ONE)
+    world.sync()
+    assert {item.value: item.type for item in world.phones} == {E_ONE: "Fax", E_TWO: "Office"}
+    world.quiet()
+
+
+def test_one_way_the_source_is_followed_row_by_row() -> None:
+    """§12."""
+    world = agreed(ONE, TWO)
+    world.rules = replace(RULES, direction=Direction.TO_ADVOWARE)
+    swap(world, TWO, ONE)
+    world.edit_item(E_TWO, value=E_NEW)
+    assert at_rest(world) == ({E_ONE, E_NEW}, {E_ONE, E_NEW})
+
+
+def test_what_was_agreed_in_this_run_is_what_it_judges_by() -> None:
+    """§8: both sides made one edit; while something else is written, staff correct theirs. Theirs is the last word."""
+    world = agreed(ONE, TWO)
+    world.edit_row(101, tlf=NEW)
+    world.edit_item(E_ONE, value=E_NEW)
+    world.edit_item(E_TWO, value=E_THREE)
+    world.between = [lambda _: world.edit_row(101, tlf=FOURTH)]
+    world.run()
+    assert at_rest(world) == ({E_FOURTH, E_THREE}, {E_FOURTH, E_THREE})

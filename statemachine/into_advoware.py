@@ -23,7 +23,9 @@ class IntoAdvoware:
         self._row_values = {(row.kind, row.canonical) for row in draft.diff.rows.relevant}
 
     def give(self, d: Difference) -> str | None:
-        """Var5, or the value written again over an echo."""
+        """Var5, or the value written again over an echo; where that has emptied every row, into a slot."""
+        if not d.tie.rows:
+            return self.create(d)
         item = d.tie.shown
         wanted = self._draft.of_item(item)
         late = [row for row in d.tie.rows if row.canonical != wanted]

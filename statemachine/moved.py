@@ -1,8 +1,8 @@
 """Values that changed places in Advoware while EspoCRM edits or deletes one of them (sync rules §4.1).
 
 Called by plan before anything is compared. Rows stay in their link by id, so a value that staff type into another row
-is an edit of that row's entry. While EspoCRM shows what was agreed, both sides come out equal that way. But an edit or a
-deletion over there means a value, and must not meet a row that holds another one by now: what nobody touched would be
+is an edit of that row's entry. While EspoCRM shows what was agreed, both sides come out equal that way. But an edit or
+a deletion over there means a value, and must not meet a row that holds another one by now: what nobody touched would be
 written over, and what was corrected would live on. There the two links exchange their rows.
 """
 

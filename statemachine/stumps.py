@@ -27,10 +27,13 @@ def take_back(draft: Draft) -> bool:
 
 
 def _cut_off(draft: Draft, row: Row) -> Write | None:
-    """The last write that reached this row, if the row shows just what its answer had left of the value."""
+    """The last write that reached this row, if the row shows just what its answer had left of the value; where that is
+    what stood there before, nothing was cut off, and the write has not been taken (§8)."""
     writes = (w for w in draft.s.case.writes if w.side is Side.ADVOWARE and w.advoware_id == row.id)
     last = next((w for w in reversed([*writes]) if w.outcome is Outcome.DONE), None)
     if last is None or last.after is None or last.settled or last.variant is Variant.RESTORE:
+        return None
+    if last.before is not None and last.before.value == row.now.tlf:
         return None
     shows = (row.now.tlf, row.now.bemerkung) == (last.after.value, last.after.bemerkung)
     return last if shows and effects.answered_otherwise(last, last.after, draft.s) else None

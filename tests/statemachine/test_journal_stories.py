@@ -987,3 +987,35 @@ def test_the_unanswered_row_of_a_new_attempt_is_known_though_an_older_one_was_gi
     world.wait(100).sync()
     assert "neu@example.de" not in [*world.item_values(), *world.tlfs()]
     world.quiet()
+
+
+@pytest.mark.parametrize("text", ["Text", ""])
+def test_a_write_that_is_answered_with_the_old_row_is_repeated_once_and_then_told(text: str) -> None:
+    """§8: Advoware kept what it had and said so: nothing was cut off, so nothing has to be put back first."""
+    world = agreed(ONE, "max@example.de", text=text)
+    world.edit_item(E_ONE, value=E_TWO)
+    world.faults = dict.fromkeys(range(world.count, world.count + 9), "kept")
+    runs = world.sync()
+    assert [p.reason for run in runs for p in run.plan.parked] == ["not_taken"]
+    assert len([w for w in world.history if w.gives == "advoware:phone:+495111234561"]) == 2
+    world.edit_item("max@example.de", value="m@example.de")
+    world.faults = {}
+    world.sync()
+    assert "m@example.de" in world.tlfs(), "the others go on"
+
+
+@pytest.mark.parametrize("fault", ["nothing", "unknown", "before", "after", "recorded", "lost"])
+def test_an_edit_of_an_entry_that_staff_cleared_reaches_advoware_after_every_misfortune(fault: str) -> None:
+    """§5, §8: it goes into the row that was cleared; without an effect it is no older form that cleared it."""
+    world = agreed(ONE, TWO)
+    world.edit_row(102, tlf="")
+    world.run()
+    world.edit_item(E_TWO, value=E_THREE)
+    world.wait(61)
+    world.faults = {world.count: fault}
+    world.run()
+    world.sync()
+    world.wait(100).sync()
+    assert sorted(phones(world)) == [E_ONE, E_THREE]
+    assert sorted(world.situation().canonical(tlf, Kind.PHONE) for tlf in live(world)) == [E_ONE, E_THREE]
+    world.quiet()

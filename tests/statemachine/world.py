@@ -67,7 +67,7 @@ class World:
     fields: dict[str, str | int | None] = field(default_factory=dict)
     convenience: tuple[tuple[int, str], ...] = ()
     #: write number (0 = first of this world) → "before", "after", "recorded" (crash), "lost" (answered, no effect),
-    #: "unknown" (effect, no answer), "nothing" (no effect, no answer)
+    #: "kept" (a PUT answered with the row as it was), "unknown" (effect, no answer), "nothing" (no effect, no answer)
     faults: dict[int, str] = field(default_factory=dict)
     refuses: Callable[[RowContent | Item], bool] = lambda _: False
     between: list[Callable[[Plan], object]] = field(default_factory=list)
@@ -421,7 +421,9 @@ class _Sync:
 
     def _answer(self, write: Write, command: RowCommand, put: PutRow | PostRow, fault: str) -> None:
         w = self._w
-        if fault == "lost":
+        if fault == "kept":
+            answer = w.rows[put.id]  # type: ignore[union-attr]
+        elif fault == "lost":
             old = w.rows[put.id] if isinstance(put, PutRow) else Kommunikation(0, "", "", "", False)
             sent = put.after
             answer = replace(old, tlf=sent.tlf, bemerkung=sent.bemerkung, online=sent.online)

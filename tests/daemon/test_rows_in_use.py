@@ -31,6 +31,45 @@ async def test_two_numbers_that_change_places_take_the_types_of_their_new_rows(t
         assert firm.phones(pair) == [("Fax", OFFICE), ("Office", OTHER)]
 
 
+async def test_two_numbers_change_places_while_a_user_corrects_one_of_them(tmp_path: Path) -> None:
+    """His correction meant the number, not the row in which it stood before."""
+    async with house(tmp_path, 0) as firm:
+        numbers = [phone(OFFICE, "Office", primary=True), phone(OTHER, "Office")]
+        pair = firm.new([(1, OFFICE), (1, OTHER)], numbers)
+        await firm.look()
+        first, second = firm.row(pair, OFFICE).id, firm.row(pair, OTHER).id
+        firm.advoware.edit_row(first, tlf=OTHER)
+        firm.advoware.edit_row(second, tlf=OFFICE)
+        mended = "+493023125009"
+        firm.espo.edit_person(pair.espocrm_id, phones=[numbers[0], phone(mended, "Office")])
+        await firm.look()
+        assert in_espocrm(firm, pair) == in_advoware(firm, pair) == [OFFICE, mended]
+        assert await firm.state(pair) == ("clean", "")
+
+
+async def test_what_staff_correct_once_more_during_a_run_is_the_last_word(tmp_path: Path) -> None:
+    """Both sides had made the same edit, and the run that saw it is still writing something else."""
+    async with house(tmp_path, 0) as firm:
+        numbers = [phone(OFFICE, "Office", primary=True), phone(OTHER, "Office")]
+        pair = firm.new([(1, OFFICE), (1, OTHER)], numbers)
+        await firm.look()
+        first, same, last, beside = firm.row(pair, OFFICE).id, "+493023125008", "+493023125009", MOBILE
+        firm.advoware.edit_row(first, tlf=same)
+        firm.espo.edit_person(
+            pair.espocrm_id, phones=[phone(same, "Office", primary=True), phone(beside, "Office")]
+        )
+
+        def once_more(asked: Request) -> Answer | WireError | None:
+            if asked.method == "PUT" and not asked.url.endswith(f"/{first}"):
+                firm.advoware.edit_row(first, tlf=last)
+                firm.wires[Side.ADVOWARE].fault = lambda _: None
+            return None
+
+        firm.wires[Side.ADVOWARE].fault = once_more
+        await firm.look()
+        assert in_espocrm(firm, pair) == in_advoware(firm, pair) == sorted([last, beside])
+
+
 async def test_an_address_in_a_phone_row_stays_when_it_is_given_a_row_of_its_own(tmp_path: Path) -> None:
     """Staff put right what stood in the wrong row: the number that belongs there, and a new row for the address."""
     async with house(tmp_path, 0) as firm:

@@ -969,6 +969,24 @@ _bug(
     likely=("phone_and_fax_change_places",),
 )
 _bug(
+    "a value that moved is not followed",
+    "statemachine.moved:follow",
+    lambda _: lambda situation, base: base,
+    likely=("numbers_change_places_while_one_is_edited",),
+)
+_bug(
+    "a guessed kind is taken for the true one",
+    "statemachine.retype:Retype._guessed",
+    _always([]),
+    likely=("type_put_right_over_a_guessed_kind",),
+)
+_bug(
+    "what a change of type has left over stays",
+    "statemachine.retype:Retype._left_over",
+    _always([]),
+    crashes="type_changed_of_a_row_of_another_kind",
+)
+_bug(
     "each value of a request tells for itself",
     "statemachine.effects:_is_ambiguous",
     _always(value=False),

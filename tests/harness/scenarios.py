@@ -279,6 +279,18 @@ _add(
     expect=every(item(A, type="Fax"), item(B, type="Office")),
 )
 _add(
+    "numbers_change_places_while_one_is_edited",
+    people(person([("Office", A), ("Office", B)], [(1, A), (1, B)])),
+    lambda s: s.at(T, s.retype(A, B), s.retype(B, A, nth=1), s.edit(B, "+4930555001")),
+    expect=every(item(A), item("+4930555001"), row(1, A), row(1, "+4930555001")),
+)
+_add(
+    "a_number_moves_up_while_it_is_removed",
+    people(person([("Office", A), ("Office", B), ("Home", M)], [(1, A), (1, B), (6, M)])),
+    lambda s: s.at(T, s.retype(A, B), s.retype(B, "", nth=1), s.remove(B)),
+    expect=kept(M),
+)
+_add(
     "values_move_down_in_a_request_that_was_lost",
     _TWO_MAILS,
     lambda s: s.at(T, s.retype(X, "neu@example.de"), s.retype(Y, X), s.row(4, Y)),
@@ -292,6 +304,18 @@ _add(
     _ONE,
     lambda s: s.at(T, s.set(A, type="Home")),
     expect=every(row(6, A, "Büro"), item(A, type="Home")),
+)
+_add(
+    "type_put_right_over_a_guessed_kind",
+    people(person([("Office", A)], [(3, A)])),
+    lambda s: s.at(T, s.set(A, type="Mobile")),
+    expect=every(row(3, A), item(A, type="Mobile"), never("effect POST 201")),
+)
+_add(
+    "type_changed_of_a_row_of_another_kind",
+    people(person([("Office", A)], [(3, A)])),
+    lambda s: (s.at(T, s.edit(A, B)), s.at(2 * T, s.set(B, type="Other"))),
+    expect=every(row(10, B), item(B, type="Other")),
 )
 _add(
     "type_changed_takes_a_slot",

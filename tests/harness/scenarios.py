@@ -267,8 +267,8 @@ _add(
 )
 _add(
     "moved_to_the_row_of_one_that_goes",
-    people(person([("Office", A), ("Home", B)], [(1, A), (6, B)])),
-    lambda s: s.at(T, s.delete(A), s.retype(B, A), s.remove(B)),
+    people(person([("Office", A), ("Home", B)], [(1, A), (2, A), (6, B)])),
+    lambda s: s.at(T, s.delete(A), s.delete(A), s.retype(B, A), s.remove(B)),
     expect=kept(A),
     same_end=False,
 )

@@ -6,6 +6,9 @@ from dataclasses import replace
 
 import pytest
 
+from statemachine.case import Shown, Variant, Write
+from statemachine.model import Kind, Side
+from statemachine.moved import follow
 from statemachine.rules import Direction, Policy
 from tests.statemachine.world import RULES, World, agreed
 
@@ -133,3 +136,34 @@ def test_what_was_agreed_in_this_run_is_what_it_judges_by() -> None:
     world.between = [lambda _: world.edit_row(101, tlf=FOURTH)]
     world.run()
     assert at_rest(world) == ({E_FOURTH, E_THREE}, {E_FOURTH, E_THREE})
+
+
+def test_two_rows_that_go_while_their_number_moves_to_a_third() -> None:
+    """§4.1: both sides show it, so it is not gone, whatever the rows of its entry were."""
+    world = World()
+    world.row(ONE, 1)
+    world.row(ONE, 2)
+    world.row(TWO, 6)
+    world.sync()
+    world.wait(100_000).sync()
+    world.remove_row(101)
+    world.remove_row(102)
+    world.edit_row(103, tlf=ONE)
+    world.remove_item(E_TWO)
+    assert at_rest(world) == ({E_ONE}, {E_ONE})
+
+
+def test_a_write_of_ours_that_may_still_show_moves_nothing() -> None:
+    """§8: what a row shows then may be our own value."""
+    world = agreed(ONE, TWO)
+    swap(world, TWO, ONE)
+    world.edit_item(E_TWO, value=E_NEW)
+    situation = world.situation()
+    base = situation.case.base
+    assert [row.id for link in follow(situation, base).links for row in link.rows] == [102, 101]
+    for key, row_id in ((base.links[0].key, 999), ("other", 102)):
+        ours = Write(
+            1, "c", world.now, Side.ADVOWARE, "put", Variant.VAR5, Kind.PHONE, key, row_id, None, Shown(ONE)
+        )
+        open_ = replace(situation, case=replace(situation.case, writes=(ours,)))
+        assert follow(open_, base) == base

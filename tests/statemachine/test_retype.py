@@ -364,3 +364,34 @@ def test_staffs_own_second_row_stays_when_the_type_changes_once_more() -> None:
     assert world.rows[theirs].tlf == NUMBER
     assert sorted(komm_kz for _, komm_kz, _ in live(world)) == [3, 10]
     world.quiet()
+
+
+@pytest.mark.parametrize("fault", ["after", "recorded", "unknown", "nothing"])
+def test_a_type_that_is_taken_back_before_the_old_row_went_leaves_one_row(fault: str) -> None:
+    """§5: the number stood in two rows just then; nobody wants the new one any more."""
+    world = one(text="")
+    world.edit_item(E_NUMBER, type="Fax")
+    world.faults = {world.count: fault}
+    world.run()
+    world.edit_item(E_NUMBER, type="Office")
+    world.sync()
+    world.wait(100).sync()
+    assert live(world) == [(NUMBER, 1, "")]
+    world.quiet()
+
+
+@pytest.mark.parametrize("fault", ["after", "recorded", "unknown", "nothing"])
+def test_a_type_that_becomes_yet_another_one_leaves_one_row(fault: str) -> None:
+    """§5."""
+    world = met(3, "Office")
+    world.edit_item("+495111234561", value="+491711234560")
+    world.sync()
+    world.wait(100_000).sync()
+    world.edit_item("+491711234560", type="Other")
+    world.faults = {world.count: fault}
+    world.run()
+    world.edit_item("+491711234560", type="Mobile")
+    world.sync()
+    world.wait(100).sync()
+    assert [komm_kz for _, komm_kz, _ in live(world)] == [3]
+    world.quiet()

@@ -13,6 +13,7 @@ from urllib.parse import urlsplit
 
 import structlog
 
+from daemon.gate import _PROBING  # what a probe is answered is a look at nobody
 from daemon.ports import Answer, Request
 from daemon.simulators import wire as sim
 from daemon.transport import Lost, NotSent
@@ -74,7 +75,7 @@ class SimWire:
         await self._sleep(0.002 + 0.05 * chance.random())
         if asked.method != "GET" and person is not None and answer.status < 300 and fault != "garbage_after":
             town.was_answered(self._side, person, effect_at)
-        if asked.method == "GET" and person is not None and answer.status == 200:
+        if asked.method == "GET" and person is not None and answer.status == 200 and not _PROBING.get():
             town.was_read(self._side, person, run, effect_at, answer, fault)
         return Answer(answer.status, dict(answer.headers), answer.body)
 

@@ -21,6 +21,7 @@ from daemon.simulators.wire import JsonObject
 
 Side = Literal["espocrm", "advoware"]
 _FIRST_PLACE = 70_000
+_MAIL_ROWS, _NUMBER_ROWS = {4, 8, 11}, {1, 2, 3, 6, 7, 9, 10}
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +64,8 @@ class Staff:
             self.delete_row,
             self.copy_row,
             self.type_into_slot,
+            self.swap_rows,
+            self.move_row,
             self.write_text,
             self.write_over_marker,
             self.switch_online,
@@ -221,6 +224,28 @@ class Staff:
         self.advoware.edit_row(row.id, tlf=value)
         return Edit("advoware", "type_into_slot", pair, None, value)
 
+    def swap_rows(self, pair: Pair) -> Edit | None:
+        """Two values change places: they had been entered the wrong way round."""
+        two = self._two_rows(pair)
+        if two is None:
+            return None
+        one, other = two
+        before, after = one.tlf, other.tlf
+        self.advoware.edit_row(one.id, tlf=after)
+        self.advoware.edit_row(other.id, tlf=before)
+        return Edit("advoware", "swap_rows", pair, before, after)
+
+    def move_row(self, pair: Pair) -> Edit | None:
+        """A value goes to the place of another one that is not wanted any more; its own entry is emptied."""
+        two = self._two_rows(pair)
+        if two is None:
+            return None
+        one, other = two
+        before, after = one.tlf, other.tlf
+        self.advoware.edit_row(one.id, tlf=after)
+        self.advoware.edit_row(other.id, tlf="")
+        return Edit("advoware", "move_row", pair, before, after)
+
     def write_text(self, pair: Pair) -> Edit | None:
         """Text is written before or behind whatever stands in bemerkung."""
         row = self._row(pair)
@@ -252,6 +277,17 @@ class Staff:
         rows = [row for row in self.advoware.rows(pair.bet_nr) if row.tlf and row.komm_kz != 5]
         return self._chance.choice(rows) if rows else None
 
+    def _two_rows(self, pair: Pair) -> tuple[Row, Row] | None:
+        """Of one family: nobody types a number where an address was."""
+        rows = [
+            row
+            for row in self.advoware.rows(pair.bet_nr)
+            if row.tlf and row.komm_kz in _MAIL_ROWS | _NUMBER_ROWS
+        ]
+        one = self._chance.choice(rows) if rows else None
+        alike = [row for row in rows if one and row.tlf != one.tlf and _looks_like(row) == _looks_like(one)]
+        return (one, self._chance.choice(alike)) if one and alike else None
+
     # -- values never used before ----------------------------------------------------------------------------
 
     def _number(self) -> values.Number:
@@ -266,3 +302,8 @@ class Staff:
 
     def _phone_type(self) -> str:
         return self._chance.choice(("Office", "Fax", "Mobile", "Home", "Other"))
+
+
+def _looks_like(row: Row) -> tuple[bool, bool]:
+    """Whether it is an entry for addresses, and whether one stands there."""
+    return row.komm_kz in _MAIL_ROWS, "@" in str(row.tlf)

@@ -189,7 +189,7 @@ class Ledger:
             if before.rows.get(row_id) != after.rows.get(row_id)
         )
         touched = frozenset(new | gone) | frozenset(value for value in before.opted_out ^ after.opted_out)
-        book.edits.append((now, until, side, rows, touched))
+        book.edits.append((now, until, side, rows, touched | _moved(before, after)))
 
     def _has_a_row_to_come(self, book: Book, side: str, value: Value, after: Shown) -> bool:
         """One of several rows of an item went, and another one has not followed the item's change yet: it will."""
@@ -232,6 +232,18 @@ class Ledger:
             here = set(self.espocrm(book.pair).values) | set(rows)
             self.excuse(book, [v for v in here if book.fates.get(v) is Fate.MUST_NOT], why)
             book.excused_conflicts = True
+
+
+def _moved(before: Shown, after: Shown) -> frozenset[Value]:
+    """Values whose row became another one, though all of them are still there."""
+    tlfs = [
+        tlf
+        for row_id in before.rows.keys() & after.rows.keys()
+        if (was := before.rows[row_id][0]) != (now := after.rows[row_id][0])
+        for tlf in (was, now)
+        if tlf.strip()
+    ]
+    return frozenset((kind, same(kind, tlf)) for tlf in tlfs for kind in ["email" if "@" in tlf else "phone"])
 
 
 def value_of(komm_kz: int, tlf: str | None) -> Value | None:

@@ -10,17 +10,20 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
-from statemachine import echoes
-from statemachine.model import Base, Kommunikation, Link, LinkRow, Side
+from statemachine import echoes, rows
+from statemachine.case import Write
+from statemachine.model import Base, Link, LinkRow, Side
+from statemachine.rows import Row
 from statemachine.rules import Direction
 from statemachine.situation import Situation
 
 
 @dataclass(frozen=True, slots=True)
 class _Place:
-    """A link of one row: the value agreed and the one that the row shows now, both canonical; None: blank or absent."""
+    """A row of a link: the value agreed and the one that it shows now, both canonical; None: blank or absent."""
 
     link: Link
+    row: LinkRow
     agreed: str
     shows: str | None
 
@@ -29,44 +32,57 @@ def follow(situation: Situation, base: Base) -> Base:
     """``base`` with each row in the link of the value that it shows, where EspoCRM has changed one of the two."""
     if situation.rules.direction is not Direction.BOTH:
         return base
-    places = [place for link in base.links if (place := _place(link, situation)) is not None]
+    now = rows.read(situation, base).by_id()
+    held = {row.id for link in base.links for row in link.rows}
+    free = [row for row in now.values() if row.id not in held]
     links = {link.key: link for link in base.links}
-    for place in places:
-        other = next((one for one in places if _have_changed_places(place, one)), None)
-        untouched = links[place.link.key] is place.link and other and links[other.link.key] is other.link
-        if other is not None and untouched and not _has_its_item(place, situation):
-            links[place.link.key] = _with_rows_of(place.link, other.link)
-            links[other.link.key] = _with_rows_of(other.link, place.link)
+    left = [
+        place for link in base.links for place in _places(link, now, situation) if place.shows != place.agreed
+    ]
+    for place in [place for place in left if not _has_its_item(place, situation)]:
+        if place not in left:
+            continue
+        other = next((one for one in left if _have_changed_places(place, one)), None)
+        row = next((row for row in free if _went_to(place, row)), None)
+        if other is not None:
+            left = [one for one in left if one not in (place, other)]
+            _put(links, place, other.row)
+            _put(links, other, place.row)
+        elif row is not None:
+            free.remove(row)
+            _put(links, place, _linked(row))
     return replace(base, links=tuple(links.values()))
 
 
-def _place(link: Link, situation: Situation) -> _Place | None:
-    """None where several rows stand for the entry, or a write of ours may still be what the row shows."""
-    if len(link.rows) != 1:
-        return None
-    known, now = link.rows[0], _now(link.rows[0], situation)
-    ours = (w for w in situation.case.writes if w.side is Side.ADVOWARE and not w.settled)
-    if any(w.advoware_id == known.id or w.link_key == link.key for w in ours):
-        return None
-    if now is not None and echoes.is_echo(now, situation):
-        return None
-    return _Place(
-        link,
-        situation.canonical(link.value, link.kind),
-        situation.canonical(now.tlf, link.kind) if now is not None and now.tlf.strip() else None,
-    )
+def _places(link: Link, now: dict[int, Row], situation: Situation) -> list[_Place]:
+    """Without rows that may still show a write of ours."""
+    ours = [w for w in situation.case.writes if w.side is Side.ADVOWARE and _may_show(w)]
+    places: list[_Place] = []
+    for known in link.rows:
+        row = now.get(known.id)
+        doubtful = any(write.advoware_id == known.id or write.link_key == link.key for write in ours)
+        if not doubtful and (row is None or not echoes.is_echo(row.now, situation)):
+            agreed = situation.canonical(link.value, link.kind)
+            places.append(_Place(link, known, agreed, row.canonical if row is not None else None))
+    return places
 
 
-def _now(known: LinkRow, situation: Situation) -> Kommunikation | None:
-    return next((row for row in situation.advoware.rows if row.id == known.id), None)
+def _may_show(write: Write) -> bool:
+    """It gives a value, and nobody has seen yet what became of it."""
+    keeps = write.before is not None and write.after is not None and write.before.value == write.after.value
+    return not write.settled and not keeps
 
 
 def _have_changed_places(one: _Place, other: _Place) -> bool:
-    """The row of one shows the value of the other, which has left its own."""
+    """Neither row shows the value of its own link any more, and one of them that of the other's."""
     if one.link.kind is not other.link.kind or one.link.key == other.link.key:
         return False
-    came = one.shows == other.agreed != other.shows
-    return came or other.shows == one.agreed != one.shows
+    return one.shows == other.agreed or other.shows == one.agreed
+
+
+def _went_to(place: _Place, row: Row) -> bool:
+    """Something else was typed where the value stood, and it stands in a row now that no link holds."""
+    return place.shows is not None and (row.kind, row.canonical) == (place.link.kind, place.agreed)
 
 
 def _has_its_item(place: _Place, situation: Situation) -> bool:
@@ -76,6 +92,13 @@ def _has_its_item(place: _Place, situation: Situation) -> bool:
     )
 
 
-def _with_rows_of(link: Link, other: Link) -> Link:
-    agreed = link.rows[0].tlf
-    return replace(link, rows=tuple(replace(row, tlf=agreed) for row in other.rows))
+def _put(links: dict[str, Link], place: _Place, row: LinkRow) -> None:
+    """``row`` in the place of the one that was there, as if it had always been."""
+    link = links[place.link.key]
+    others = [one for one in link.rows if one.id != place.row.id]
+    given = sorted((*others, replace(row, tlf=place.row.tlf)), key=lambda one: one.id)
+    links[link.key] = replace(link, rows=tuple(given))
+
+
+def _linked(row: Row) -> LinkRow:
+    return LinkRow(row.id, row.now.row_id, row.komm_kz, row.certain, row.now.tlf, row.now.online, row.text)

@@ -331,6 +331,8 @@ class Town:
             if side == ADVOWARE and row_id in rows and start > basis:
                 self.trampled, ran_over = self.trampled + 1, True
                 self.ledger.excuse(book, values, f"its row was written over at {self.timeline.now:.3f}")
+                for value in values & given:  # it went to another row, and stands in this one again
+                    book.row_count[value] = max(book.row_count[value], 1) + 1
                 book.texts.pop(row_id, None)
         if asked.method == "DELETE" or not str(body.get("tlf") or "").strip():
             book.texts.pop(row_id, None)

@@ -139,7 +139,7 @@ class SimWire:
                 return sim.Answer(500, answer.headers, b"")
             case "error_502_after":
                 return sim.Answer(502, {}, b"<html>Bad Gateway</html>")
-            case "garbage" | "garbage_after":
+            case "garbage" | "garbage_after" if answer.status < 400:  # rubbish, but no success that was none
                 return sim.Answer(200, {**answer.headers}, chance.choice(_GARBAGE))
             case "incomplete" if self._side == "advoware":
                 return _without(answer, "kommunikation")

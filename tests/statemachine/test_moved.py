@@ -82,6 +82,30 @@ def test_a_value_that_moved_up_is_not_taken_for_the_edit_of_another(
     assert at_rest(world) == (wins, wins)
 
 
+@pytest.mark.parametrize(("to", "left"), [(E_NEW, {E_ONE, E_NEW, E_FOURTH}), (None, {E_ONE, E_FOURTH})])
+def test_a_value_that_went_to_a_new_row_is_still_the_one_that_is_meant(
+    to: str | None, left: set[str]
+) -> None:
+    """§4.1: something else was typed where it stood; that is new."""
+    world = agreed(ONE, TWO)
+    world.edit_row(102, tlf=FOURTH)
+    world.row(TWO, 1)
+    if to is None:
+        world.remove_item(E_TWO)
+    else:
+        world.edit_item(E_TWO, value=to)
+    assert at_rest(world) == (left, left)
+
+
+def test_what_is_entered_anew_elsewhere_is_new() -> None:
+    """§9: its own row was cleared, so this is no move; who enters a value wants it."""
+    world = agreed(ONE, TWO)
+    world.edit_row(102, tlf="")
+    world.row(TWO, 1)
+    world.remove_item(E_TWO)
+    assert at_rest(world) == ({E_ONE, E_TWO}, {E_ONE, E_TWO})
+
+
 def test_three_values_go_round() -> None:
     """§4.1."""
     world = agreed(ONE, TWO, THREE)
@@ -167,3 +191,6 @@ def test_a_write_of_ours_that_may_still_show_moves_nothing() -> None:
         )
         open_ = replace(situation, case=replace(situation.case, writes=(ours,)))
         assert follow(open_, base) == base
+        same = replace(ours, before=ours.after, variant=Variant.MARKER)
+        marked = replace(situation, case=replace(situation.case, writes=(same,)))
+        assert follow(marked, base) != base, "a marker gives no value"

@@ -189,7 +189,7 @@ class Ledger:
             if before.rows.get(row_id) != after.rows.get(row_id)
         )
         touched = frozenset(new | gone) | frozenset(value for value in before.opted_out ^ after.opted_out)
-        book.edits.append((now, until, side, rows, touched | _moved(before, after)))
+        book.edits.append((now, until, side, rows, touched | moved(before, after)))
 
     def _has_a_row_to_come(self, book: Book, side: str, value: Value, after: Shown) -> bool:
         """One of several rows of an item went, and another one has not followed the item's change yet: it will."""
@@ -234,7 +234,7 @@ class Ledger:
             book.excused_conflicts = True
 
 
-def _moved(before: Shown, after: Shown) -> frozenset[Value]:
+def moved(before: Shown, after: Shown) -> frozenset[Value]:
     """Values whose row became another one, though all of them are still there."""
     tlfs = [
         tlf

@@ -30,7 +30,7 @@ from daemon.simulators.staff import Staff
 from daemon.store import SqliteStore
 from statemachine.model import Side
 from tests.harness.database import Reader, on_the_loop
-from tests.harness.ledger import ADVOWARE, ESPOCRM, Book, Fate, Ledger, Shown
+from tests.harness.ledger import ADVOWARE, ESPOCRM, Book, Fate, Ledger, Shown, moved
 from tests.harness.misfortune import BLAMES_RECORD, Mood
 from tests.harness.trace import Trace
 from tests.harness.values import EMAIL, same
@@ -660,6 +660,14 @@ class Office:
         self._older_forms(side, book, before, after)
         if side == ADVOWARE:
             self._marker_gone(book, before, after)
+            self._moves_beside_an_open_write(book, before, after)
+
+    def _moves_beside_an_open_write(self, book: Book, before: Shown, after: Shown) -> None:
+        """What a row shows while the answer to a write of ours is missing may be our own value: nothing is followed."""
+        values = moved(before, after)
+        stays = any(before.values[value] and after.values[value] for value in values)
+        if stays and any(self._town.is_unanswered(ADVOWARE, book, value) for value in values):
+            self._town.ledger.excuse(book, values, "moved while a write of it had no answer")
 
     def _marker_gone(self, book: Book, before: Shown, after: Shown) -> None:
         """Of a row whose POST was not answered only the marker tells that it is not staff's own (§8)."""

@@ -244,8 +244,8 @@ def _no_item_effect(write: Write, later: Write | None, situation: Situation) -> 
     if write.after is None:
         return bool(before) and not _came_back(write, situation)
     after = _like(write.after, seen, write, situation)
-    if not after:
-        return write.before is None or bool(before)
+    if not after:  # somebody may have taken it away since, and another entry may have the value before
+        return write.before is None or (bool(before) and not _came_back(write, situation))
     same = [shown for shown in after if _same_flags(shown, write.after)]
     return write.before is not None and not same and any(_same_flags(one, write.before) for one in before)
 

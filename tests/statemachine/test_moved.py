@@ -194,3 +194,24 @@ def test_a_write_of_ours_that_may_still_show_moves_nothing() -> None:
         same = replace(ours, before=ours.after, variant=Variant.MARKER)
         marked = replace(situation, case=replace(situation.case, writes=(same,)))
         assert follow(marked, base) != base, "a marker gives no value"
+
+
+@pytest.mark.parametrize("gone", [E_ONE, E_TWO])
+@pytest.mark.parametrize("fault", ["after", "recorded"])
+def test_a_number_that_is_removed_right_after_two_changed_places_is_the_only_one_that_goes(
+    gone: str, fault: str
+) -> None:
+    """§8: the other entry has its value now, so what it was before is no sign that nothing was taken."""
+    world = agreed(ONE, TWO)
+    swap(world, TWO, ONE)
+    for _ in range(3):
+        world.faults = {
+            world.count + number: fault for number in range(3) if len(world.history) + number >= 2
+        }
+        world.run()
+        if any(write.side is Side.ESPOCRM for write in world.history):
+            break
+    assert any(write.side is Side.ESPOCRM for write in world.history)
+    world.faults = {}
+    world.remove_item(gone)
+    assert at_rest(world) == ({E_ONE, E_TWO} - {gone}, {E_ONE, E_TWO} - {gone})

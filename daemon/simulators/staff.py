@@ -36,10 +36,17 @@ class Edit:
 
 
 class Staff:
-    """A seeded actor. `edit()` returns None when the chosen person had nothing to edit in the chosen way."""
+    """A seeded actor. `edit()` returns None when the chosen person had nothing to edit in the chosen way. `moves`:
+    values go from one entry in Advoware to another as well."""
 
     def __init__(
-        self, espo: EspoWorld, advoware: AdvowareWorld, chance: random.Random, pairs: Sequence[Pair]
+        self,
+        espo: EspoWorld,
+        advoware: AdvowareWorld,
+        chance: random.Random,
+        pairs: Sequence[Pair],
+        *,
+        moves: bool = False,
     ) -> None:
         self.espo = espo
         self.advoware = advoware
@@ -64,11 +71,10 @@ class Staff:
             self.delete_row,
             self.copy_row,
             self.type_into_slot,
-            self.swap_rows,
-            self.move_row,
             self.write_text,
             self.write_over_marker,
             self.switch_online,
+            *((self.swap_rows, self.move_row) if moves else ()),
         )
 
     def edit(self, side: Side | None = None, pair: Pair | None = None) -> Edit | None:

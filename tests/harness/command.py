@@ -13,6 +13,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
 from dataclasses import replace
+from functools import partial
 from typing import TypeVar
 
 from tests.harness import real
@@ -42,9 +43,9 @@ def main() -> None:
     elif options.crashes is not None:
         bad = _crashes(options.crashes or list(SCENARIOS), options.twice, options.jobs)
     elif options.replay is not None:
-        bad = _replay(options.replay, options.minimise)
+        bad = _replay(options.replay, options.moves, options.minimise)
     else:
-        bad = _random(range(start, start + options.seeds), options.stop, options.jobs)
+        bad = _random(range(start, start + options.seeds), options.moves, options.stop, options.jobs)
     sys.exit(1 if bad else 0)
 
 
@@ -55,6 +56,7 @@ def _parser() -> argparse.ArgumentParser:
     add("--start", type=int, help="the first seed; without it a fresh one")
     add("--jobs", type=int, default=1, help="processes at the same time")
     add("--stop", type=int, default=10, help="stop after so many failing seeds")
+    add("--moves", action="store_true", help="staff also move values between their entries in Advoware")
     add("--replay", type=int, metavar="SEED", help="one history with a readable trace")
     add("--minimise", action="store_true", help="with --replay: leave out what it fails without")
     add("--scenario", choices=sorted(SCENARIOS), metavar="NAME", help="one scenario with its trace")
@@ -78,12 +80,12 @@ def _map(jobs: int, work: Callable[[A], B], items: Iterable[A]) -> Iterator[B]:
 # -- random histories ----------------------------------------------------------------------------------------------
 
 
-def _random(seeds: range, stop: int, jobs: int) -> int:
+def _random(seeds: range, moves: bool, stop: int, jobs: int) -> int:
     began, counts, failed, done, virtual, trampled = time.perf_counter(), Counter[str](), 0, 0, 0.0, 0
     widths: list[float] = []
     print(f"histories from seed {seeds.start}", flush=True)
     with suppress(KeyboardInterrupt):  # what has been lived through until then counts
-        for result in _map(jobs, _history, seeds):
+        for result in _map(jobs, partial(_history, moves=moves), seeds):
             done, virtual, trampled = done + 1, virtual + result.virtual_seconds, trampled + result.trampled
             counts.update(result.counts)
             counts["effects"] += result.effects
@@ -111,12 +113,13 @@ def _wide(widths: list[float]) -> str:
     return f"half of the reads were younger than {cuts[49]:.2f} s, 99 % than {cuts[98]:.2f} s"
 
 
-def _history(seed: int) -> Result:
-    return play(drawn(seed))
+def _history(seed: int, moves: bool) -> Result:
+    return play(replace(drawn(seed), moves=moves))
 
 
-def _replay(seed: int, minimise: bool) -> int:
-    plan = _minimal(drawn(seed)) if minimise else drawn(seed)
+def _replay(seed: int, moves: bool, minimise: bool) -> int:
+    plan = replace(drawn(seed), moves=moves)
+    plan = _minimal(plan) if minimise else plan
     print(plan)
     return _show(play(plan, keep=True))
 

@@ -52,6 +52,8 @@ class Plan:
     people: int = 2
     active: float = 600.0
     edits: int = 12
+    #: whether staff also move values between entries
+    moves: bool = False
     outages: tuple[tuple[str, float, float, str], ...] = ()
     mood: Mood = field(default_factory=Mood)
     save_seconds: float = 0.0
@@ -617,7 +619,13 @@ class Office:
         self._town = town
         self.form = self._form = _Form(town.espo)
         self._chance = random.Random(f"{town.plan.seed}/staff")
-        self.staff = Staff(self._form, town.advoware, self._chance, town.pairs)  # type: ignore[arg-type]
+        self.staff = Staff(
+            self._form,  # type: ignore[arg-type]
+            town.advoware,
+            self._chance,
+            town.pairs,
+            moves=town.plan.moves,
+        )
 
     def edit(self, side: str | None = None, book: Book | None = None) -> None:
         town = self._town

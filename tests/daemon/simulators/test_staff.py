@@ -98,3 +98,24 @@ def test_nobody_edits_what_is_just_being_saved(clock: Clock) -> None:
     assert {staff.edit("espocrm") for _ in range(20)} == {None}
     clock.tick(10)
     assert any(staff.edit("espocrm", pair) for _ in range(20))
+
+
+def test_values_go_from_one_entry_to_another_where_that_is_wanted(clock: Clock) -> None:
+    """A swap leaves the same values in Advoware, a move one fewer."""
+    plain = _firm(clock)
+    staff = Staff(plain.espo, plain.advoware, random.Random(5), plain.pairs, moves=True)
+    seen = set()
+    for _ in range(600):
+        clock.tick()
+        before = {
+            pair: sorted(staff.advoware.rows(pair.bet_nr), key=lambda row: row.id) for pair in staff.pairs
+        }
+        values = {pair: sorted(str(row.tlf) for row in rows if row.tlf) for pair, rows in before.items()}
+        edit = staff.edit("advoware")
+        if edit is None or edit.what not in ("swap_rows", "move_row"):
+            continue
+        seen.add(edit.what)
+        now = sorted(str(row.tlf) for row in staff.advoware.rows(edit.pair.bet_nr) if row.tlf)
+        gone = [edit.before] if edit.what == "move_row" else []
+        assert sorted([*now, *map(str, gone)]) == values[edit.pair]
+    assert seen == {"swap_rows", "move_row"}

@@ -43,7 +43,7 @@ def follow(situation: Situation, base: Base) -> Base:
         if place not in left:
             continue
         other = next((one for one in left if _have_changed_places(place, one)), None)
-        row = next((row for row in free if _went_to(place, row)), None)
+        row = next((row for row in free if _went_to(place, row, situation)), None)
         if other is not None:
             left = [one for one in left if one not in (place, other)]
             _put(links, place, other.row)
@@ -80,16 +80,21 @@ def _have_changed_places(one: _Place, other: _Place) -> bool:
     return one.shows == other.agreed or other.shows == one.agreed
 
 
-def _went_to(place: _Place, row: Row) -> bool:
-    """Something else was typed where the value stood, and it stands in a row now that no link holds."""
-    return place.shows is not None and (row.kind, row.canonical) == (place.link.kind, place.agreed)
+def _went_to(place: _Place, row: Row, situation: Situation) -> bool:
+    """Something else was typed where the value stood, and it stands in a row now that no link holds. Where EspoCRM
+    shows the same something, both sides have edited the entry, and the row is new."""
+    if place.shows is None or (row.kind, row.canonical) != (place.link.kind, place.agreed):
+        return False
+    return not _is_shown(place.shows, place, situation)
 
 
 def _has_its_item(place: _Place, situation: Situation) -> bool:
+    return _is_shown(place.agreed, place, situation)
+
+
+def _is_shown(value: str, place: _Place, situation: Situation) -> bool:
     kind = place.link.kind
-    return any(
-        situation.canonical(item.value, kind) == place.agreed for item in situation.espocrm.items(kind)
-    )
+    return any(situation.canonical(item.value, kind) == value for item in situation.espocrm.items(kind))
 
 
 def _put(links: dict[str, Link], place: _Place, row: LinkRow) -> None:

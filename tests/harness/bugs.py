@@ -961,6 +961,7 @@ _bug(
     "statemachine.pairing:Pairing._take_over",
     _always(None),
     likely=("moved_to_the_row_of_one_that_goes",),
+    also=(("statemachine.moved:follow", lambda _: lambda situation, base: base),),
 )
 _bug(
     "a type goes where its number goes",

@@ -6,7 +6,8 @@ from dataclasses import replace
 
 import pytest
 
-from statemachine.case import Shown, Variant, Write
+from statemachine.case import Outcome, Shown, Variant, Write
+from statemachine.effects import of
 from statemachine.model import Kind, Side
 from statemachine.moved import follow
 from statemachine.rules import Direction, Policy
@@ -215,3 +216,75 @@ def test_a_number_that_is_removed_right_after_two_changed_places_is_the_only_one
     world.faults = {}
     world.remove_item(gone)
     assert at_rest(world) == ({E_ONE, E_TWO} - {gone}, {E_ONE, E_TWO} - {gone})
+
+
+def test_both_numbers_are_edited_while_they_change_places() -> None:
+    """§4.1: each edit goes where its number stands now."""
+    world = agreed(ONE, TWO)
+    swap(world, TWO, ONE)
+    world.edit_item(E_ONE, value=E_NEW)
+    world.edit_item(E_TWO, value=E_FOURTH)
+    assert at_rest(world) == ({E_NEW, E_FOURTH}, {E_NEW, E_FOURTH})
+    assert not world.case.decisions
+
+
+@pytest.mark.parametrize("fault", ["nothing", "unknown", "after", "before"])
+@pytest.mark.parametrize("cleared", [True, False])
+@pytest.mark.parametrize("beside", [True, False])
+def test_numbers_that_move_down_in_a_request_without_an_answer(
+    fault: str, cleared: bool, beside: bool
+) -> None:
+    """§8: each of them is in EspoCRM before and after it."""
+    world = agreed(ONE, TWO, THREE)
+    world.rules = replace(RULES, empty_side="confirm")
+    if cleared:
+        world.edit_row(101, tlf=TWO)
+        world.edit_row(102, tlf="")
+    else:
+        swap(world, TWO, ONE)
+    world.run()
+    world.wait(61)
+    world.row(ONE, 1) if cleared else None
+    if beside:
+        world.edit_row(103, tlf=FOURTH)
+    for _ in range(6):
+        before = len([write for write in world.history if write.side is Side.ESPOCRM])
+        world.faults = dict.fromkeys(range(world.count, world.count + 9), fault) if before == 0 else {}
+        world.run()
+    world.faults = {}
+    left = {E_ONE, E_TWO, E_FOURTH if beside else E_THREE}
+    assert at_rest(world) == (left, left)
+
+
+def test_of_values_that_were_handed_on_in_one_request_the_others_tell() -> None:
+    """§8: an addition of a value that another entry had is judged by that one; where nothing tells it is sent again."""
+    world = agreed(ONE, TWO)
+    first, second = (link.key for link in world.case.base.links)
+
+    def sent(number: int, key: str | None, before: str | None, after: str | None) -> Write:
+        shown = [Shown(value, type="Office", primary=False) if value else None for value in (before, after)]
+        return Write(
+            number,
+            "c",
+            world.now,
+            Side.ESPOCRM,
+            "put",
+            Variant.VAR6,
+            Kind.PHONE,
+            key,
+            101,
+            *shown,
+            Outcome.UNKNOWN,
+        )
+
+    def came(*writes: Write) -> list[int]:
+        situation = world.situation()
+        return [write.id for write, _ in of(replace(situation, case=replace(situation.case, writes=writes)))]
+
+    handed_on = (sent(1, first, E_ONE, E_NEW), sent(2, None, None, E_ONE))
+    assert came(*handed_on) == []
+    world.edit_item(E_ONE, value=E_NEW, primary=False)
+    world.phone(E_ONE)
+    assert came(*handed_on) == [1, 2]
+    round_ = (sent(1, first, E_ONE, E_TWO), sent(2, second, E_TWO, None), sent(3, None, None, E_ONE))
+    assert 3 not in came(*round_)

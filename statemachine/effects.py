@@ -164,7 +164,7 @@ def _same_row(one: Shown, other: Shown) -> bool:
 def _item_shows(write: Write, situation: Situation) -> bool:
     """Whether its value is there and the one before is not; of those that were handed on within one request the others
     tell. An entry that is not there proves a removal only in a settled read: it could be half an array (§8)."""
-    siblings = [w for w in situation.case.writes if w.call == write.call and _moves(w, situation)]
+    siblings = _siblings(write, situation)
     if _is_ambiguous(write, siblings, situation):
         telling = [w for w in siblings if not _is_ambiguous(w, siblings, situation)]
         if telling:
@@ -172,6 +172,10 @@ def _item_shows(write: Write, situation: Situation) -> bool:
         if write.before is None:
             return False  # nothing tells; to send it once more changes nothing
     return _shows_alone(write, siblings, situation)
+
+
+def _siblings(write: Write, situation: Situation) -> list[Write]:
+    return [w for w in situation.case.writes if w.call == write.call and _moves(w, situation)]
 
 
 def _shows_alone(write: Write, siblings: Sequence[Write], situation: Situation) -> bool:
@@ -244,8 +248,9 @@ def _no_item_effect(write: Write, later: Write | None, situation: Situation) -> 
     if write.after is None:
         return bool(before) and not _came_back(write, situation)
     after = _like(write.after, seen, write, situation)
-    if not after:  # somebody may have taken it away since, and another entry may have the value before
-        return write.before is None or (bool(before) and not _came_back(write, situation))
+    if not after:
+        handed_on = _is_ambiguous(write, _siblings(write, situation), situation)
+        return write.before is None or (bool(before) and not handed_on)
     same = [shown for shown in after if _same_flags(shown, write.after)]
     return write.before is not None and not same and any(_same_flags(one, write.before) for one in before)
 

@@ -29,9 +29,7 @@ def at_rest(world: World) -> tuple[set[str], set[str]]:
     world.wait(100_000).sync()
     world.quiet()
     canonical = world.situation().canonical
-    rows = [
-        canonical(row.tlf, item.kind) for row in world.rows.values() if row.tlf for item in world.phones[:1]
-    ]
+    rows = [canonical(row.tlf, Kind.PHONE) for row in world.rows.values() if row.tlf]
     assert len(set(rows)) == len(rows), "entered twice"
     return set(rows), {item.value for item in world.phones}
 
@@ -288,3 +286,22 @@ def test_of_values_that_were_handed_on_in_one_request_the_others_tell() -> None:
     assert came(*handed_on) == [1, 2]
     round_ = (sent(1, first, E_ONE, E_TWO), sent(2, second, E_TWO, None), sent(3, None, None, E_ONE))
     assert 3 not in came(*round_)
+
+
+@pytest.mark.parametrize("places", [(NEW, ONE), (TWO, NEW), (TWO, ONE), (TWO, "")])
+@pytest.mark.parametrize("number", [0, 1])
+def test_values_handed_on_in_a_request_that_espocrm_ignored_are_sent_again(
+    places: tuple[str, str], number: int
+) -> None:
+    """§8: it answered 200 and kept what it had; the entry that gave its value away is still there and tells."""
+    world = agreed(ONE, TWO, THREE)
+    world.rules = replace(RULES, stale_form=0)
+    swap(world, *places)
+    for _ in range(6):
+        calls = {write.call for write in world.history if write.side is Side.ESPOCRM}
+        ignores = range(world.count, world.count + 9) if len(calls) == number else ()
+        world.faults = dict.fromkeys(ignores, "lost")
+        world.run()
+        world.wait(61)
+    left = {world.situation().canonical(tlf, Kind.PHONE) for tlf in (*places, THREE) if tlf}
+    assert at_rest(world) == (left, left)

@@ -17,7 +17,6 @@ from statemachine.doubles import younger_double
 from statemachine.draft import PASSING, Draft, equal
 from statemachine.model import Base, Item, Kind, Link, LinkRow, Side
 from statemachine.pairing import Tie
-from statemachine.rows import Row
 from statemachine.situation import Situation, subject
 
 
@@ -88,7 +87,7 @@ def _agreed(tie: Tie, key: str, situation: Situation) -> Link:
     item = tie.shown
     # the second row of a POST that was sent twice is known by being in no base, so it must not come into one (§8)
     double = younger_double(tie, situation)
-    held = [_row(row) for row in tie.rows if row is not double]
+    held = [row.linked() for row in tie.rows if row is not double]
     rows = sorted((*held, *_hidden(tie, situation)), key=lambda row: row.id)
     return Link(
         key,
@@ -109,10 +108,6 @@ def _hidden(tie: Tie, situation: Situation) -> list[LinkRow]:
         return []
     shown = {row.id for row in situation.advoware.rows}
     return [row for row in tie.link.rows if row.id in tie.gone_rows and row.id not in shown]
-
-
-def _row(row: Row) -> LinkRow:
-    return LinkRow(row.id, row.now.row_id, row.komm_kz, row.certain, row.now.tlf, row.now.online, row.text)
 
 
 def _derived(tie: Tie, item: Item, situation: Situation) -> bool:

@@ -30,7 +30,8 @@ class _Place:
 
 def follow(situation: Situation, base: Base) -> Base:
     """``base`` with each row in the link of the value that it shows, where EspoCRM has changed one of the two."""
-    if situation.rules.direction is not Direction.BOTH:
+    gone = {link.key for link in base.links if not _is_shown(_agreed(link, situation), link, situation)}
+    if not gone or situation.rules.direction is not Direction.BOTH:
         return base
     now = rows.read(situation, base).by_id()
     held = {row.id for link in base.links for row in link.rows}
@@ -39,9 +40,9 @@ def follow(situation: Situation, base: Base) -> Base:
     left = [
         place for link in base.links for place in _places(link, now, situation) if place.shows != place.agreed
     ]
-    for place in [place for place in left if not _has_its_item(place, situation)]:
+    for place in [place for place in left if place.link.key in gone]:
         if place not in left:
-            continue
+            continue  # its row has gone to another link already
         other = next((one for one in left if _have_changed_places(place, one)), None)
         row = next((row for row in free if _went_to(place, row, situation)), None)
         if other is not None:
@@ -50,7 +51,7 @@ def follow(situation: Situation, base: Base) -> Base:
             _put(links, other, place.row)
         elif row is not None:
             free.remove(row)
-            _put(links, place, _linked(row))
+            _put(links, place, row.linked())
     return replace(base, links=tuple(links.values()))
 
 
@@ -62,15 +63,15 @@ def _places(link: Link, now: dict[int, Row], situation: Situation) -> list[_Plac
         row = now.get(known.id)
         doubtful = any(write.advoware_id == known.id or write.link_key == link.key for write in ours)
         if not doubtful and (row is None or not echoes.is_echo(row.now, situation)):
-            agreed = situation.canonical(link.value, link.kind)
-            places.append(_Place(link, known, agreed, row.canonical if row is not None else None))
+            shows = row.canonical if row is not None else None
+            places.append(_Place(link, known, _agreed(link, situation), shows))
     return places
 
 
 def _may_show(write: Write) -> bool:
     """It gives a value, and nobody has seen yet what became of it."""
     keeps = write.before is not None and write.after is not None and write.before.value == write.after.value
-    return not write.settled and not keeps
+    return write.may_have_come and not write.settled and not keeps
 
 
 def _have_changed_places(one: _Place, other: _Place) -> bool:
@@ -85,16 +86,16 @@ def _went_to(place: _Place, row: Row, situation: Situation) -> bool:
     shows the same something, both sides have edited the entry, and the row is new."""
     if place.shows is None or (row.kind, row.canonical) != (place.link.kind, place.agreed):
         return False
-    return not _is_shown(place.shows, place, situation)
+    return not _is_shown(place.shows, place.link, situation)
 
 
-def _has_its_item(place: _Place, situation: Situation) -> bool:
-    return _is_shown(place.agreed, place, situation)
+def _agreed(link: Link, situation: Situation) -> str:
+    return situation.canonical(link.value, link.kind)
 
 
-def _is_shown(value: str, place: _Place, situation: Situation) -> bool:
-    kind = place.link.kind
-    return any(situation.canonical(item.value, kind) == value for item in situation.espocrm.items(kind))
+def _is_shown(value: str, link: Link, situation: Situation) -> bool:
+    items = situation.espocrm.items(link.kind)
+    return any(situation.canonical(item.value, link.kind) == value for item in items)
 
 
 def _put(links: dict[str, Link], place: _Place, row: LinkRow) -> None:
@@ -103,7 +104,3 @@ def _put(links: dict[str, Link], place: _Place, row: LinkRow) -> None:
     others = [one for one in link.rows if one.id != place.row.id]
     given = sorted((*others, replace(row, tlf=place.row.tlf)), key=lambda one: one.id)
     links[link.key] = replace(link, rows=tuple(given))
-
-
-def _linked(row: Row) -> LinkRow:
-    return LinkRow(row.id, row.now.row_id, row.komm_kz, row.certain, row.now.tlf, row.now.online, row.text)

@@ -32,6 +32,12 @@ class Row:
     def id(self) -> int:
         return self.now.id
 
+    def linked(self) -> LinkRow:
+        """As a link remembers it."""
+        return LinkRow(
+            self.id, self.now.row_id, self.komm_kz, self.certain, self.now.tlf, self.now.online, self.text
+        )
+
 
 @dataclass(frozen=True, slots=True)
 class Slot:

@@ -232,25 +232,20 @@ class Staff:
 
     def swap_rows(self, pair: Pair) -> Edit | None:
         """Two values change places: they had been entered the wrong way round."""
-        two = self._two_rows(pair)
-        if two is None:
-            return None
-        one, other = two
-        before, after = one.tlf, other.tlf
-        self.advoware.edit_row(one.id, tlf=after)
-        self.advoware.edit_row(other.id, tlf=before)
-        return Edit("advoware", "swap_rows", pair, before, after)
+        return self._move(pair, "swap_rows", swap=True)
 
     def move_row(self, pair: Pair) -> Edit | None:
         """A value goes to the place of another one that is not wanted any more; its own entry is emptied."""
+        return self._move(pair, "move_row", swap=False)
+
+    def _move(self, pair: Pair, what: str, *, swap: bool) -> Edit | None:
         two = self._two_rows(pair)
         if two is None:
             return None
-        one, other = two
-        before, after = one.tlf, other.tlf
-        self.advoware.edit_row(one.id, tlf=after)
-        self.advoware.edit_row(other.id, tlf="")
-        return Edit("advoware", "move_row", pair, before, after)
+        (one, before), (other, after) = ((row.id, row.tlf) for row in two)
+        self.advoware.edit_row(one, tlf=after)
+        self.advoware.edit_row(other, tlf=before if swap else "")
+        return Edit("advoware", what, pair, before, after)
 
     def write_text(self, pair: Pair) -> Edit | None:
         """Text is written before or behind whatever stands in bemerkung."""

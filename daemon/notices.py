@@ -164,8 +164,6 @@ class Notices:
                 self._refused[notice.id] = next(self._count)
                 if len(refusals) >= _MOST_REFUSED:
                     break
-            else:
-                self._refused.pop(notice.id, None)
         return refusals
 
     def _worth_a_task(self, notices: list[StoredNotice]) -> list[StoredNotice]:

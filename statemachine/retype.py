@@ -116,21 +116,15 @@ class Retype:
         That is the row which the new one replaces, or a new one of a kind that nobody wants any more."""
         made = self._made(link, rows)
         rest = [row for row in rows if row not in enough]
-        if not any(row in enough for row in made):
-            return [row for row in made if row in rest]
-        tried = {write.advoware_id for write in self._type_writes(link) if not _gives(write)}
-        return [row for row in rest if row.id in tried] or rest[:1]
+        return rest[:1] if any(row in enough for row in made) else made
 
     def _made(self, link: Link, rows: list[Row]) -> list[Row]:
         """Those that a change of type has made, the old one of which has not gone yet: only the journal tells."""
-        ours = self._type_writes(link)
+        writes = (w for w in self._s.case.writes if w.side is Side.ADVOWARE and w.may_have_come)
+        ours = [w for w in writes if (w.variant, w.link_key) == (Variant.TYPE, link.key)]
         ended = (w.id for w in ours if not _gives(w) and not any(_shows_before(w, row) for row in rows))
         last = max(ended, default=-1)
         return [row for row in rows if any(w.id > last and _has_made(w, row) for w in ours)]
-
-    def _type_writes(self, link: Link) -> list[Write]:
-        writes = (w for w in self._s.case.writes if w.side is Side.ADVOWARE and w.may_have_come)
-        return [w for w in writes if (w.variant, w.link_key) == (Variant.TYPE, link.key)]
 
     def _guessed(self, rows: list[Row]) -> list[Row]:
         """Rows whose kind is only a guess: one may have the new kind already, or stand for another than the old one.
@@ -186,8 +180,8 @@ def _shows_before(write: Write, row: Row) -> bool:
 
 
 def _has_made(write: Write, row: Row) -> bool:
-    """A row that was answered shows the value still; one without an answer just what was sent, and our marker."""
-    if write.after is None or not write.after.value or write.after.value != row.now.tlf:
+    """One without an answer shows just what was sent, and our marker."""
+    if write.after is None or not _gives(write):
         return False
     if write.advoware_id is not None:
         return write.advoware_id == row.id

@@ -648,11 +648,13 @@ async def test_the_probe_needs_no_beteiligte_that_exists(unknown: Any) -> None:
         await firm.advoware.probe()
 
 
-async def test_one_sick_record_does_not_keep_the_side_down() -> None:
+@pytest.mark.parametrize("first", [True, False])
+async def test_one_sick_record_does_not_keep_the_side_down(first: bool) -> None:
+    """Neither the one that is asked for before anybody is known, nor the one that was read last."""
     firm = Firm()
     await firm.advoware.get(firm.bet_nr)
-    sick = text_answer(status=500)
-    firm.wire.fault = lambda request: sick if request.url.endswith(f"/{firm.bet_nr}") else None
+    sick, whose = text_answer(status=500), 1 if first else firm.bet_nr
+    firm.wire.fault = lambda request: sick if request.url.endswith(f"/{whose}") else None
     with capture_logs():
         async with anyio.create_task_group() as group:
             group.start_soon(firm.door.tend, firm.advoware.probe)

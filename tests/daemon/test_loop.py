@@ -124,6 +124,18 @@ async def test_nothing_happens_before_the_entrance_opens_and_that_is_no_lack_of_
     assert count
 
 
+async def test_what_was_waited_for_at_the_entrance_is_no_part_of_the_interval() -> None:
+    at: list[float] = []
+
+    class Slow:
+        async def wait(self) -> None:
+            if not at:
+                await anyio.sleep(100)
+
+    await turns(lambda: at.append(anyio.current_time()), 125, entrance=Slow())
+    assert [round(moment - at[0]) for moment in at] == [0, 10, 20]
+
+
 async def test_an_entrance_that_fails_does_not_end_the_loop() -> None:
     """It reads the store for a pause, and a disk may be full."""
     at: list[float] = []

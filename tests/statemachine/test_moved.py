@@ -193,6 +193,9 @@ def test_a_write_of_ours_that_may_still_show_moves_nothing() -> None:
         same = replace(ours, before=ours.after, variant=Variant.MARKER)
         marked = replace(situation, case=replace(situation.case, writes=(same,)))
         assert follow(marked, base) != base, "a marker gives no value"
+        refused = replace(ours, outcome=Outcome.REFUSED)
+        tried = replace(situation, case=replace(situation.case, writes=(refused,)))
+        assert follow(tried, base) != base, "it has had no effect"
 
 
 @pytest.mark.parametrize("gone", [E_ONE, E_TWO])
@@ -224,6 +227,62 @@ def test_both_numbers_are_edited_while_they_change_places() -> None:
     world.edit_item(E_TWO, value=E_FOURTH)
     assert at_rest(world) == ({E_NEW, E_FOURTH}, {E_NEW, E_FOURTH})
     assert not world.case.decisions
+
+
+def test_one_of_them_is_typed_a_second_time_as_well() -> None:
+    """§4.1: a row goes to one link only."""
+    world = agreed(ONE, TWO, THREE)
+    swap(world, TWO, ONE, TWO)
+    world.edit_item(E_ONE, value=E_NEW)
+    world.edit_item(E_TWO, value=E_FOURTH)
+    left = {E_NEW, E_FOURTH, E_TWO}
+    assert at_rest(world) == (left, left)
+
+
+def test_two_rows_of_one_number_are_typed_over_and_it_gets_a_new_one() -> None:
+    """§4.1: what stands there now is new."""
+    world = World()
+    world.row(ONE, 1)
+    world.row(ONE, 2)
+    world.sync()
+    world.wait(100_000).sync()
+    swap(world, TWO, THREE)
+    world.row(ONE, 1)
+    world.edit_item(E_ONE, value=E_NEW)
+    situation = world.situation()
+    assert [[row.id for row in link.rows] for link in follow(situation, situation.case.base).links] == [
+        [102, 103]
+    ]
+    left = {E_NEW, E_TWO, E_THREE}
+    assert at_rest(world) == (left, left)
+
+
+def test_a_number_in_the_place_of_an_address_is_no_move() -> None:
+    """§3: it is no number there."""
+    world = agreed(ONE, "max@example.de")
+    swap(world, "", E_ONE)
+    world.edit_item(E_ONE, value=E_NEW)
+    situation = world.situation()
+    assert follow(situation, situation.case.base) == situation.case.base
+
+
+def test_a_late_effect_of_ours_is_no_move() -> None:
+    """§8: the row shows what a PUT of ours would have made of it, and its answer never came."""
+    world = agreed(ONE, TWO)
+    before = Shown(ONE, world.rows[101].bemerkung)
+    late = Write(
+        1, "c", world.now, Side.ADVOWARE, "put", Variant.VAR5, Kind.PHONE,
+        world.case.base.links[0].key, 101, before, Shown(TWO, "[ESPOCRM:x:1]", online=False), Outcome.UNKNOWN,
+        settled=True,
+    )  # fmt: skip
+    world.edit_row(101, tlf=TWO, bemerkung="[ESPOCRM:x:1]")
+    world.edit_row(102, tlf="")
+    world.edit_item(E_TWO, value=E_NEW)
+    situation = world.situation()
+    base = situation.case.base
+    assert follow(situation, base) != base
+    situation = replace(situation, case=replace(situation.case, writes=(late,)))
+    assert follow(situation, base) == base
 
 
 @pytest.mark.parametrize("fault", ["nothing", "unknown", "after", "before"])

@@ -391,7 +391,22 @@ def test_a_type_that_becomes_yet_another_one_leaves_one_row(fault: str) -> None:
     world.faults = {world.count: fault}
     world.run()
     world.edit_item("+491711234560", type="Mobile")
-    world.sync()
-    world.wait(100).sync()
+    runs = iter(world.run, None)
+    assert any(run is not None and run.ended == "synced" for _, run in zip(range(9), runs, strict=False))
     assert [komm_kz for _, komm_kz, _ in live(world)] == [3]
     world.quiet()
+
+
+def test_staffs_own_row_stays_when_ours_went_and_the_type_is_taken_back() -> None:
+    """§5: only the very row that we had made is nobody's."""
+    world = one(text="")
+    world.shown_kz = True
+    world.edit_item(E_NUMBER, type="Fax")
+    world.faults = {world.count: "recorded"}
+    world.run()
+    world.remove_row(103)
+    theirs = world.row(NUMBER, 2)
+    world.edit_item(E_NUMBER, type="Office")
+    world.sync()
+    world.wait(100).sync()
+    assert world.rows[theirs].tlf == NUMBER

@@ -991,7 +991,7 @@ _bug(
     "each value of a request tells for itself",
     "statemachine.effects:_is_ambiguous",
     _always(value=False),
-    likely=("values_move_down_in_a_request_that_was_lost",),
+    likely=("numbers_change_places_and_one_goes_before_we_look",),
 )
 _bug(
     "an effect may come twice",

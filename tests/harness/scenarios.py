@@ -291,6 +291,16 @@ _add(
     expect=kept(M),
 )
 _add(
+    "numbers_change_places_and_one_goes_before_we_look",
+    people(person([("Office", A), ("Office", B), ("Home", M)], [(1, A), (1, B), (6, M)])),
+    lambda s: (  # type: ignore[arg-type,return-value]
+        s.at(T, s.retype(A, B), s.retype(B, A, nth=1)),
+        s.once_written("phoneNumberData", s.remove(B)),
+    ),
+    expect=every(kept(A), kept(M)),
+    same_end=False,
+)
+_add(
     "values_move_down_in_a_request_that_was_lost",
     _TWO_MAILS,
     lambda s: s.at(T, s.retype(X, "neu@example.de"), s.retype(Y, X), s.row(4, Y)),

@@ -172,11 +172,29 @@ def _answered_once_for_all(right: Any) -> Any:
     return with_its_row
 
 
+def _follow_nothing(_: Any) -> Any:
+    return lambda situation, base: base
+
+
+def _judged_by_the_beginning(right: Any) -> Any:
+    async def note(self: Any, made: Any) -> None:
+        base = self.situation.case.base
+        await right(self, made)
+        self.view.change(case=replace(self.situation.case, base=base))
+
+    return note
+
+
+#: Without the other ways by which such a value is found again.
 _bug(
     "an emptied row is judged by what it holds now",
     "statemachine.effects:_row_after",
     _judged_by_what_it_holds_now,
-    also=(("statemachine.pairing:Pairing._take_over", _always(None)),),
+    also=(
+        ("statemachine.pairing:Pairing._take_over", _always(None)),
+        ("statemachine.moved:follow", _follow_nothing),
+        ("daemon.sync:_Sync._note_agreed", _judged_by_the_beginning),
+    ),
     crashes="type_changed_then_its_slot_is_taken",
 )
 _bug(
@@ -961,7 +979,7 @@ _bug(
     "statemachine.pairing:Pairing._take_over",
     _always(None),
     likely=("moved_to_the_row_of_one_that_goes",),
-    also=(("statemachine.moved:follow", lambda _: lambda situation, base: base),),
+    also=(("statemachine.moved:follow", _follow_nothing),),
 )
 _bug(
     "a type goes where its number goes",
@@ -972,7 +990,7 @@ _bug(
 _bug(
     "a value that moved is not followed",
     "statemachine.moved:follow",
-    lambda _: lambda situation, base: base,
+    _follow_nothing,
     likely=("numbers_change_places_while_one_is_edited",),
 )
 _bug(

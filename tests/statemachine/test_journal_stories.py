@@ -885,6 +885,24 @@ def test_an_unanswered_emptying_is_judged_by_what_its_slot_showed_before_it_was_
     world.quiet()
 
 
+def test_an_unanswered_emptying_has_come_though_the_row_holds_another_value_by_now() -> None:
+    """§8: what our next write found there tells."""
+    world = one()
+    key = next(link.key for link in world.case.base.links if link.kind is Kind.PHONE)
+    slot = Shown("", "[ESPOCRM-SLOT:1]", online=False)
+    emptied = Write(
+        1, "c", world.now, Side.ADVOWARE, "put", Variant.TYPE, Kind.PHONE, key, 101,
+        Shown(ONE, "Text", online=False), slot, Outcome.UNKNOWN,
+    )  # fmt: skip
+    taken = replace(emptied, id=2, link_key=None, before=slot, after=Shown(TWO, "", online=False))
+    world.edit_row(101, tlf=TWO, bemerkung="")
+    world.case = replace(world.case, writes=(emptied, replace(taken, outcome=Outcome.DONE)))
+    assert [(write.id, effect) for write, effect in effects.of(world.situation())] == [
+        (1, effects.Effect.TAKEN),
+        (2, effects.Effect.TAKEN),
+    ]
+
+
 def test_what_is_typed_into_a_row_that_a_type_change_emptied_without_an_answer_keeps_its_row() -> None:
     """§8: the emptying may come late only while the row is the old entry's. Else the new entry lost its row at every
     look, and a list that hides the row made a second one."""

@@ -159,7 +159,9 @@ class _Judge:
                     return None
                 if disputed or value in self._lost_in_conflict:
                     return None if here == there or disputed else self._one_sided(value, here)
-                return None if there and self._is_full(value[0]) else f"lost, espocrm {here} advoware {there}"
+                if (there and self._is_full(value[0])) or (here and self._is_frozen_edit(value)):
+                    return None
+                return f"lost, espocrm {here} advoware {there}"
             case Fate.MUST_NOT:
                 if self._frozen or not (here or there):
                     return None
@@ -186,6 +188,14 @@ class _Judge:
     def _is_frozen_item(self) -> bool:
         """A linked row that became unsyncable leaves its item as it was (§3)."""
         return any(fate is Fate.LOCAL for fate in self._book.fates.values())
+
+    def _is_frozen_edit(self, value: Value) -> bool:
+        """Staff typed what no item of this kind can hold into the row of an item that EspoCRM has edited: nobody may
+        write over that row, and the item keeps its new value (§3)."""
+        rows = self._town.advoware.rows(self._book.pair.bet_nr)
+        shown = {value_of(row.komm_kz, row.tlf) for row in rows if FAMILY.get(row.komm_kz) == value[0]}
+        typed = {one for one in shown if one in self._book.why and self._book.fates.get(one) is Fate.LOCAL}
+        return bool(typed and self._book.instead_of.get(value))
 
     def _takes(self, value: Value) -> bool:
         rows = self._town.advoware.rows(self._book.pair.bet_nr)

@@ -190,12 +190,15 @@ class _Judge:
         return any(fate is Fate.LOCAL for fate in self._book.fates.values())
 
     def _is_frozen_edit(self, value: Value) -> bool:
-        """Staff typed what no item of this kind can hold into the row of an item that EspoCRM has edited: nobody may
-        write over that row, and the item keeps its new value (§3)."""
-        rows = self._town.advoware.rows(self._book.pair.bet_nr)
-        shown = {value_of(row.komm_kz, row.tlf) for row in rows if FAMILY.get(row.komm_kz) == value[0]}
-        typed = {one for one in shown if one in self._book.why and self._book.fates.get(one) is Fate.LOCAL}
-        return bool(typed and self._book.instead_of.get(value))
+        """Staff typed what no item of this kind can hold into the row of just the entry that EspoCRM has edited: nobody
+        may write over that row, and the item keeps its new value (§3)."""
+        replaced = self._book.instead_of.get(value, set())
+        return any(
+            side == ADVOWARE and row.id in rows and touched & replaced
+            for row in self._town.advoware.rows(self._book.pair.bet_nr)
+            if FAMILY.get(row.komm_kz) == value[0] and not espocrm_takes(value[0], row.tlf or "") and row.tlf
+            for _, _, side, rows, touched in self._book.edits
+        )
 
     def _takes(self, value: Value) -> bool:
         rows = self._town.advoware.rows(self._book.pair.bet_nr)
